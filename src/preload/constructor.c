@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What runs before main(). Three kinds of process load this object:
+ *
+ *   the one that the request is for, in every image of its exec chain: lock, prove, report, or
+ * refuse; descendants under --children=all: lock and prove in silence, or refuse; every other one:
+ * remove every trace from the environment and do nothing else.
+ *
+ * Order matters in the first: the lock is taken and proven before the backstop timer is disarmed,
+ * and the fork handler is in place before anything can fork. */
+#include "helper.h"
+
+/* Both libcs export it; only glibc passes (argc, argv, envp) to constructors, musl passes garbage.
+ */
+extern char **__environ __attribute__((weak));
+
+/* Contract version for the launcher, which compares it before it relies on this file (elf(5),
+ * "Notes"). */
+__attribute__((section(".note.duende"), used, aligned(4))) static const struct {
+	unsigned owner_length, descriptor_length, type;
+	char owner[8];
+	unsigned version;
+} contract_note = {7, 4, CONTRACT_NOTE_TYPE, CONTRACT_NOTE_OWNER, CONTRACT_VERSION};
+
+/* Name: of /proc/self/status; it is what ps(1) shows. */
+static void add_program_name(struct message *message)
+{
+	struct reader reader;
+	char line[LINE_LENGTH];
+
+	if (reader_open(&reader, "/proc/self/comm") == 0 && reader_line(&reader, line) == 1)
+		message_add(message, line);
+	else
+		message_add(message, "COMMAND");
+	reader_close(&reader);
+	message_add(message, "[");
+	message_add_number(message, (number)CALL0(NR_GETPID));
+	message_add(message, "]: ");
+}
+
+static void begin_message(struct message *message, const char *start)
+{
+	message->length = 0;
+	message_add(message, "duende-run: ");
+	message_add(message, start);
+	add_program_name(message);
+}
+
+static void add_failure(struct message *message, const struct outcome *outcome)
+{
+	message_add(message, ": ");
+	message_add(message, outcome->call);
+	if (outcome->error != 0) {
+		message_add(message, ": ");
+		message_add_error(message, outcome->error);
+	}
+	if (outcome->detail[0] != '\0') {
+		message_add(message, ": ");
+		message_add(message, outcome->detail);
+	}
+}
+
+static void add_cause(struct message *message, const struct outcome *outcome, const char *remedy)
+{
+	if (outcome->cause != NULL) {
+		message_add(message, ": ");
+		message_add(message, outcome->cause);
+	}
+	message_add_size(message, ": VmSize ", outcome->virtual_kib);
+	message_add_size(message, ", RLIMIT_MEMLOCK ", outcome->limit_kib);
+	if (remedy[0] != '\0') {
+		message_add(message, "; ");
+		message_add(message, remedy);
+	}
+}
+
+static void report_failure(const struct outcome *outcome, const struct request *request)
+{
+	struct message message;
+
+	begin_message(&message, (request->flags & CONTRACT_REQUIRED) ? "" : "warning: ");
+	message_add(&message, "memory not locked");
+	add_failure(&message, outcome);
+	add_cause(&message, outcome, request->remedy);
+	message_write(&message);
+}
+
+static void report_partial(const struct outcome *outcome, const struct request *request)
+{
+	struct message message;
+
+	begin_message(&message, "warning: ");
+	message_add_size(&message, "only what is mapped now is locked, VmLck ",
+			 outcome->locked_kib);
+	add_cause(&message, outcome, request->remedy);
+	message_write(&message);
+}
+
+static void report_success(const struct outcome *outcome, unsigned flags)
+{
+	struct message message;
+
+	begin_message(&message, "");
+	message_add(&message, (flags & CONTRACT_ON_FAULT)  ? "locked (on-fault)"
+			      : (flags & CONTRACT_STARTUP) ? "locked (startup)"
+							   : "locked (full)");
+	message_add_size(&message, ": VmLck ", outcome->locked_kib);
+	message_add_size(&message, " of VmSize ", outcome->virtual_kib);
+	message_add_size(&message, ", RLIMIT_MEMLOCK ", outcome->limit_kib);
+	if (outcome->detail[0] != '\0') {
+		message_add(&message, "; never locked by the kernel: ");
+		message_add(&message, outcome->detail);
+	}
+	message_write(&message);
+}
+
+/* The first image must be the file that the launcher inspected (a race between both is an attack or
+ * an upgrade). Later images of the chain are whatever the chain executes. */
+static int is_inspected_file(const struct request *request)
+{
+	union {
+		char bytes[STAT_LENGTH];
+		number numbers[STAT_LENGTH / 8];
+	} status;
+
+	if (CALL4(NR_STAT, AT_CURRENT_DIRECTORY, "/proc/self/exe", &status, 0) < 0)
+		return 0;
+	return status.numbers[STAT_DEVICE / 8] == request->device &&
+	       status.numbers[STAT_INODE / 8] == request->inode;
+}
+
+/* Disarms the backstop and gives back the timer that was pending before the launch, as if it had
+ * gone on running (setitimer(2): alarm() and exec keep it). */
+static void restore_timer(const struct request *request)
+{
+	struct {
+		kernel_time interval_seconds, interval_microseconds, seconds, microseconds;
+	} timer = {0, 0, 0, 0};
+	struct {
+		kernel_time seconds, nanoseconds;
+	} now = {0, 0};
+
+	if (request->alarm != 0) {
+		number remaining, elapsed;
+
+		CALL2(NR_CLOCK_GETTIME, CLOCK_ID_MONOTONIC, &now);
+		elapsed = (number)now.seconds * 1000000000 + (number)now.nanoseconds;
+		remaining = request->alarm > elapsed ? request->alarm - elapsed : 0;
+		/* Loops instead of 64-bit division, which would call libgcc on i386. */
+		for (; remaining >= 1000000000ULL << 20; remaining -= 1000000000ULL << 20)
+			timer.seconds += 1 << 20;
+		for (; remaining >= 1000000000; remaining -= 1000000000)
+			timer.seconds++;
+		timer.microseconds = (kernel_time)((unsigned)remaining / 1000);
+		if (timer.seconds == 0 && timer.microseconds == 0)
+			timer.microseconds = 1;
+		for (remaining = request->interval; remaining >= 1000000; remaining -= 1000000)
+			timer.interval_seconds++;
+		timer.interval_microseconds = (kernel_time)remaining;
+	}
+	CALL3(NR_SETITIMER, TIMER_REAL, &timer, NULL);
+}
+
+static void refuse_version(const struct request *request)
+{
+	struct message message;
+
+	if (!request->own || !(request->flags & CONTRACT_REQUIRED))
+		return;
+	begin_message(&message, "");
+	message_add(&message, "memory not locked: launcher and helper are of different versions");
+	message_write(&message);
+	end_process(CONTRACT_EXIT_NOT_LOCKED);
+}
+
+static void lock_and_prove(const struct request *request, struct outcome *outcome)
+{
+	outcome->detail[0] = '\0';
+	outcome->partial = 0;
+	outcome->call = outcome->cause = NULL;
+	outcome->error = 0;
+	outcome->virtual_kib = outcome->locked_kib = outcome->limit_kib = 0;
+	lock_process(request->flags, outcome);
+	if (!outcome->locked)
+		return;
+	if ((request->flags & CONTRACT_FIRST_IMAGE) && !is_inspected_file(request)) {
+		outcome->locked = 0;
+		outcome->call = "/proc/self/exe";
+		outcome->cause = "this is not the file that was inspected";
+	} else if (fork_handler_install(request->flags, outcome->partial) < 0) {
+		outcome->locked = 0;
+		outcome->call = "pthread_atfork";
+		outcome->error = ERROR_NO_MEMORY;
+	}
+}
+
+__attribute__((constructor)) static void before_main(void)
+{
+	struct request request;
+	struct outcome outcome;
+	unsigned flags;
+	int found;
+
+	if (&__environ == NULL || __environ == NULL)
+		return;
+	found = request_read(__environ, &request);
+	if (found == 0)
+		return;
+	if (found < 0) {
+		refuse_version(&request);
+		return;
+	}
+	if (!request.own && !(request.flags & CONTRACT_CHILDREN_ALL)) {
+		request_remove(__environ, &request);
+		return;
+	}
+	lock_and_prove(&request, &outcome);
+	flags = request.flags;
+	if (!outcome.locked && request.own &&
+	    !((flags & CONTRACT_QUIET) && !(flags & CONTRACT_REQUIRED)))
+		report_failure(&outcome, &request);
+	if (!outcome.locked && (flags & CONTRACT_REQUIRED))
+		end_process(CONTRACT_EXIT_NOT_LOCKED);
+	if (!request.own)
+		return;
+	if (flags & CONTRACT_BACKSTOP)
+		restore_timer(&request);
+	if (outcome.locked && outcome.partial && !(flags & CONTRACT_QUIET))
+		report_partial(&outcome, &request);
+	else if (outcome.locked && (flags & CONTRACT_VERBOSE))
+		report_success(&outcome, flags);
+	if (!outcome.locked || outcome.partial)
+		flags |= CONTRACT_QUIET;
+	request_write_flags(&request,
+			    flags & ~(unsigned)(CONTRACT_BACKSTOP | CONTRACT_FIRST_IMAGE));
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The request in the environment: reading it, and leaving no trace of it in other programs. */
+#include "helper.h"
+
+static const char variable_start[] = CONTRACT_VARIABLE "=";
+static const char preload_start[] = "LD_PRELOAD=";
+
+static int next_field(const char **cursor, number *value)
+{
+	const char *start = *cursor;
+
+	*value = text_number(cursor, 16);
+	if (*cursor == start || **cursor != ':')
+		return 0;
+	(*cursor)++;
+	return 1;
+}
+
+/* Field 22 of /proc/self/stat (proc_pid_stat(5)), counted from behind the last ')', because the
+ * name in field 2 may hold any byte. 0: it could not be read. */
+static number start_time(void)
+{
+	struct reader reader;
+	char line[LINE_LENGTH];
+	const char *cursor = NULL;
+	number value = 0;
+
+	if (reader_open(&reader, "/proc/self/stat") == 0 && reader_line(&reader, line) == 1) {
+		for (const char *byte = line; *byte != '\0'; byte++)
+			if (*byte == ')')
+				cursor = byte + 1;
+		for (int field = 2; cursor != NULL && field < 22; field++) {
+			while (*cursor != '\0' && *cursor != ' ')
+				cursor++;
+			if (*cursor == ' ')
+				cursor++;
+		}
+		if (cursor != NULL)
+			value = text_number(&cursor, 10);
+	}
+	reader_close(&reader);
+	return value;
+}
+
+/* A process ID alone could be one that was used again for a descendant which inherited the variable
+ * through a static program. Without /proc nothing can be excluded, and the lock will refuse. */
+static int is_own(number process, number parent, number start)
+{
+	number now;
+
+	if ((number)CALL0(NR_GETPID) != process)
+		return 0;
+	now = start_time();
+	return now == 0 || now == start || (number)CALL0(NR_GETPPID) == parent;
+}
+
+static char *find_variable(char **environment)
+{
+	for (; *environment != NULL; environment++)
+		if (text_starts_with(*environment, variable_start))
+			return *environment;
+	return NULL;
+}
+
+int request_read(char **environment, struct request *request)
+{
+	number version, flags, process, parent, start, length;
+	char *variable = find_variable(environment);
+	const char *cursor;
+
+	if (variable == NULL)
+		return 0;
+	cursor = variable + sizeof(variable_start) - 1;
+	if (!next_field(&cursor, &version))
+		return 0;
+	request->flag_digits = variable + (cursor - variable);
+	if (!next_field(&cursor, &flags) || cursor != request->flag_digits + 9 ||
+	    !next_field(&cursor, &process) || !next_field(&cursor, &parent) ||
+	    !next_field(&cursor, &start))
+		return 0;
+	request->flags = (unsigned)flags;
+	request->own = is_own(process, parent, start);
+	if (version != CONTRACT_VERSION)
+		return -1;
+	if (!next_field(&cursor, &request->device) || !next_field(&cursor, &request->inode) ||
+	    !next_field(&cursor, &request->alarm) || !next_field(&cursor, &request->interval) ||
+	    !next_field(&cursor, &length) || length > text_length(cursor))
+		return 0;
+	request->preload = cursor;
+	request->preload_length = (unsigned)length;
+	request->remedy = cursor + length;
+	return 1;
+}
+
+void request_write_flags(struct request *request, unsigned flags)
+{
+	request->flags = flags;
+	for (int digit = 7; digit >= 0; digit--) {
+		request->flag_digits[digit] = "0123456789abcdef"[flags & 15];
+		flags >>= 4;
+	}
+}
+
+static void erase(char *from, char *to)
+{
+	while (from < to)
+		*from++ = '\0';
+}
+
+/* Where in the value of LD_PRELOAD the launcher's text stands: at its start, or behind a ':'. */
+static char *find_preload(char *value, const struct request *request)
+{
+	for (char *candidate = value; *candidate != '\0'; candidate++) {
+		unsigned index = 0;
+
+		if (candidate != value && candidate[-1] != ':')
+			continue;
+		while (index < request->preload_length &&
+		       candidate[index] == request->preload[index])
+			index++;
+		if (index == request->preload_length &&
+		    (candidate[index] == '\0' || candidate[index] == ':' ||
+		     candidate[index] == ' '))
+			return candidate;
+	}
+	return NULL;
+}
+
+/* Gives the value back as the user wrote it. Returns 1 if there was none. */
+static int restore_preload(char *value, const struct request *request)
+{
+	char *from = find_preload(value, request);
+	char *to, *end;
+
+	if (from == NULL)
+		return 0;
+	to = from + request->preload_length;
+	end = to + text_length(to);
+	if (from == value && *to == '\0') {
+		erase(value, end);
+		return 1;
+	}
+	if (from == value)
+		to++; /* "OURS:theirs" */
+	else
+		from--; /* "theirs:OURS" */
+	while (to < end)
+		*from++ = *to++;
+	erase(from, end);
+	return 0;
+}
+
+void request_remove(char **environment, const struct request *request)
+{
+	char **kept = environment;
+	char *variable = NULL;
+
+	for (char **entry = environment; *entry != NULL; entry++) {
+		if (text_starts_with(*entry, preload_start) &&
+		    restore_preload(*entry + sizeof(preload_start) - 1, request)) {
+			erase(*entry, *entry + sizeof(preload_start) - 1);
+			continue;
+		}
+		if (text_starts_with(*entry, variable_start)) {
+			variable = *entry;
+			continue;
+		}
+		*kept++ = *entry;
+	}
+	while (*kept != NULL)
+		*kept++ = NULL;
+	/* Last, because request->preload points into it. */
+	if (variable != NULL)
+		erase(variable, variable + text_length(variable));
+}

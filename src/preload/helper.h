@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What the files of the helper share. Nothing here is visible outside of the shared object. */
+#ifndef DUENDE_HELPER_H
+#define DUENDE_HELPER_H
+
+#include "contract.h"
+#include "kernel.h"
+
+/* A line reader without allocation, for files in /proc. Lines that are longer than the caller's
+ * buffer lose their end, never their beginning. The buffers are small because the fork handler may
+ * run on a thread's or a signal handler's stack. */
+struct reader {
+	long descriptor; /* or -errno of openat(2) */
+	unsigned position, length;
+	char bytes[1024];
+};
+
+enum { LINE_LENGTH = 384 };
+
+hidden long reader_open(struct reader *reader, const char *path);
+hidden void reader_close(struct reader *reader);
+/* Returns 1 with a NUL-terminated line without its newline, 0 at the end, or -errno of read(2). */
+hidden long reader_line(struct reader *reader, char line[LINE_LENGTH]);
+
+/* One mapping as its line in /proc/PID/maps or smaps describes it (proc_pid_maps(5)). */
+struct mapping {
+	address start, end;
+	int accessible, writable, shared; /* accessible: readable, writable or executable */
+	number offset, inode;
+	const char *name; /* inside the line; empty for anonymous mappings */
+};
+
+/* Returns 0 if the line is none that describes a mapping. */
+hidden int mapping_parse(const char *line, struct mapping *mapping);
+
+hidden void *memcpy(void *restrict to, const void *restrict from, unsigned long count);
+hidden void *memset(void *to, int value, unsigned long count);
+hidden unsigned text_length(const char *text);
+hidden int text_starts_with(const char *text, const char *start);
+/* Reads digits of base 10 or 16 and moves *cursor behind them; 0 if there are none. */
+hidden number text_number(const char **cursor, unsigned base);
+/* Value in kB behind "NAME:" at the start of a line; 0 if it is another line. */
+hidden int text_field(const char *line, const char *name, number *value);
+
+/* A message that is written at once, so that lines of several processes do not mix. */
+struct message {
+	unsigned length;
+	char bytes[1024];
+};
+
+hidden void message_add(struct message *message, const char *text);
+hidden void message_add_number(struct message *message, number value);
+hidden void message_add_size(struct message *message, const char *label, number kib);
+hidden void message_add_error(struct message *message, long error);
+hidden void message_write(struct message *message);
+
+/* The request as the contract defines it. */
+struct request {
+	char *flag_digits; /* in the environment; the flags of later images are written here */
+	unsigned flags;
+	int own; /* it is for this process (and not for an ancestor of it) */
+	number device, inode, alarm, interval;
+	const char *preload; /* not NUL-terminated */
+	unsigned preload_length;
+	const char *remedy;
+};
+
+/* Finds and reads the request. Returns 0: there is none, or one that makes no sense; 1: read; -1:
+ * it is of another version: only flags and `own` are filled in. */
+hidden int request_read(char **environment, struct request *request);
+/* Writes other flags over those in the environment, for the next image of the chain. */
+hidden void request_write_flags(struct request *request, unsigned flags);
+/* Removes the request and what the launcher put into LD_PRELOAD from the environment. */
+hidden void request_remove(char **environment, const struct request *request);
+
+/* What came of the lock: at most one of the three texts is set. */
+struct outcome {
+	int locked;	  /* as asked for, or as far as `partial` says */
+	int partial;	  /* only what was mapped at the start */
+	const char *call; /* the system call that failed, or what could not be proven */
+	long error;	  /* its errno, 0 if none */
+	const char *cause;
+	number virtual_kib, locked_kib; /* VmSize, VmLck after the lock */
+	number limit_kib;		/* soft RLIMIT_MEMLOCK; LIMIT_INFINITE */
+	number capability;		/* CAP_IPC_LOCK honoured, if that was asked */
+	char detail[160]; /* mapping that could not be proven; or those never locked */
+};
+
+/* Locks the calling process as `flags` say and proves it. */
+hidden void lock_process(unsigned flags, struct outcome *outcome);
+
+/* Sees to it that later forks lock the child. `partial` as in struct outcome. Returns 0 or -errno.
+ */
+hidden int fork_handler_install(unsigned flags, int partial);
+
+/* Reads smaps and judges every mapping; fills in the outcome. `resident`: pages must be there. */
+hidden void prove(struct outcome *outcome, int resident);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* System calls of i386: syscall(2), kernel arch/x86/entry/syscalls/syscall_32.tbl. */
+#ifndef DUENDE_KERNEL_I386_H
+#define DUENDE_KERNEL_I386_H
+
+enum {
+	NR_READ = 3,
+	NR_WRITE = 4,
+	NR_CLOSE = 6,
+	NR_GETPID = 20,
+	NR_GETPPID = 64,
+	NR_SETITIMER = 104,
+	NR_MLOCK = 150,
+	NR_MUNLOCK = 151,
+	NR_MLOCKALL = 152,
+	NR_PRCTL = 172,
+	NR_EXIT_GROUP = 252,
+	NR_CLOCK_GETTIME = 265,
+	NR_OPENAT = 295,
+	NR_STAT = 300, /* fstatat64 */
+	NR_PRLIMIT64 = 340,
+	NR_PPOLL = 309,
+	NR_STATX = 383,
+};
+
+/* Offsets in the kernel's struct stat64 (arch/x86/include/uapi/asm/stat.h). */
+enum { STAT_DEVICE = 0, STAT_INODE = 88, STAT_SIZE = 44, STAT_LENGTH = 96 };
+
+typedef long kernel_time;
+
+static inline long kernel_call(long number, long a, long b, long c, long d, long e)
+{
+	long result;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+			 : "memory");
+	return result;
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* System calls of x86-64: syscall(2), kernel arch/x86/entry/syscalls/syscall_64.tbl. */
+#ifndef DUENDE_KERNEL_X86_64_H
+#define DUENDE_KERNEL_X86_64_H
+
+enum {
+	NR_READ = 0,
+	NR_WRITE = 1,
+	NR_CLOSE = 3,
+	NR_SETITIMER = 38,
+	NR_GETPID = 39,
+	NR_GETPPID = 110,
+	NR_MLOCK = 149,
+	NR_MUNLOCK = 150,
+	NR_MLOCKALL = 151,
+	NR_PRCTL = 157,
+	NR_CLOCK_GETTIME = 228,
+	NR_EXIT_GROUP = 231,
+	NR_OPENAT = 257,
+	NR_STAT = 262, /* newfstatat */
+	NR_PRLIMIT64 = 302,
+	NR_PPOLL = 271,
+	NR_STATX = 332,
+};
+
+/* Offsets in the kernel's struct stat (arch/x86/include/uapi/asm/stat.h). */
+enum { STAT_DEVICE = 0, STAT_INODE = 8, STAT_SIZE = 48, STAT_LENGTH = 144 };
+
+/* The kernel's timespec and itimerval have fields of this type. */
+typedef long kernel_time;
+
+static inline long kernel_call(long number, long a, long b, long c, long d, long e)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* Taking the lock, and refusing locks that would be a time bomb. */
+#include "helper.h"
+
+/* Below this much private writable memory nobody asks whether it fits into RAM. */
+enum { LARGE_KIB = 1 << 20 };
+
+/* Whether the kernel honours CAP_IPC_LOCK for this process: with a soft limit of 0, mlock(2) of one
+ * page succeeds only then (kernel mm/mlock.c can_do_mlock(), do_mlock()). CapEff proves nothing in
+ * a user namespace. No other thread runs yet that could see the limit of 0. */
+static int capability_honoured(const struct limit *limit)
+{
+	struct limit zero = {0, limit->hard};
+	static char page[16];
+	long result;
+
+	if (CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, &zero, NULL) < 0)
+		return 0;
+	result = CALL2(NR_MLOCK, page, 1);
+	if (result == 0)
+		CALL2(NR_MUNLOCK, page, 1);
+	CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, limit, NULL);
+	return result == 0;
+}
+
+static number file_field(const char *path, const char *name)
+{
+	struct reader reader;
+	char line[LINE_LENGTH];
+	number value = 0;
+
+	if (reader_open(&reader, path) == 0)
+		while (reader_line(&reader, line) == 1)
+			if (text_field(line, name, &value))
+				break;
+	reader_close(&reader);
+	return value;
+}
+
+/* An address sanitizer's shadow is 14 TB of private writable memory, reserved but never touched: to
+ * make it resident ends in the OOM killer, and not only for us. */
+static int exceeds_memory(void)
+{
+	number data = file_field("/proc/self/status", "VmData:");
+
+	return data > LARGE_KIB && data > file_field("/proc/meminfo", "MemTotal:");
+}
+
+static int fail(struct outcome *outcome, const char *call, long error, const char *cause)
+{
+	outcome->locked = 0;
+	outcome->call = call;
+	outcome->error = -error;
+	outcome->cause = cause;
+	return 0;
+}
+
+static int lock_all(struct outcome *outcome, int lock_flags)
+{
+	long result = CALL1(NR_MLOCKALL, lock_flags);
+
+	return result == 0 || fail(outcome, "mlockall", result, NULL);
+}
+
+static int take_lock(unsigned flags, struct outcome *outcome)
+{
+	int on_fault = (flags & CONTRACT_ON_FAULT) ? LOCK_ONFAULT : 0;
+
+	if (!on_fault && exceeds_memory())
+		return fail(outcome, "VmData", 0,
+			    "it has more private memory than this machine has RAM (a sanitizer's "
+			    "shadow?): only --lock=on-fault can lock it");
+	if (outcome->partial)
+		return lock_all(outcome, LOCK_CURRENT | on_fault);
+	/* startup: what is mapped becomes resident first, then what comes later is locked as it is
+	 * touched. */
+	if ((flags & CONTRACT_STARTUP) && !lock_all(outcome, LOCK_CURRENT))
+		return 0;
+	if (flags & CONTRACT_STARTUP)
+		on_fault = LOCK_ONFAULT;
+	return lock_all(outcome, LOCK_CURRENT | LOCK_FUTURE | on_fault);
+}
+
+/* With a finite limit that the capability does not lift, MCL_FUTURE lets malloc(3), mmap(2) and
+ * pthread_create(3) fail later: a time bomb, unless the limit was named as a budget. */
+static int is_time_bomb(unsigned flags, struct outcome *outcome)
+{
+	struct limit limit = {LIMIT_INFINITE, LIMIT_INFINITE};
+
+	CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, NULL, &limit);
+	outcome->limit_kib = limit.soft == LIMIT_INFINITE ? LIMIT_INFINITE : limit.soft >> 10;
+	if (limit.soft == LIMIT_INFINITE || (flags & CONTRACT_BUDGET))
+		return 0;
+	return !capability_honoured(&limit);
+}
+
+void lock_process(unsigned flags, struct outcome *outcome)
+{
+	static const char finite[] =
+		"RLIMIT_MEMLOCK is finite and CAP_IPC_LOCK is not honoured in this program";
+
+	outcome->locked = 1;
+	outcome->virtual_kib = file_field("/proc/self/status", "VmSize:");
+	if (is_time_bomb(flags, outcome)) {
+		if (flags & CONTRACT_REQUIRED) {
+			fail(outcome, "mlockall", 0, finite);
+			return;
+		}
+		outcome->partial = 1;
+		outcome->cause = finite;
+	}
+	if (take_lock(flags, outcome))
+		prove(outcome, !(flags & CONTRACT_ON_FAULT));
+}

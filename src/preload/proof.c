@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The proof, from inside: every mapping is locked or of a kind that the kernel never locks, and
+ * what can be accessed is there. mlockall(2) alone proves neither: it ignores errors of populating
+ * (kernel mm/mlock.c), and VmLck > 0 is true after a single locked page. */
+#include "helper.h"
+
+/* One entry of /proc/self/smaps (proc_pid_smaps(5)). */
+struct entry {
+	struct mapping mapping;
+	char line[LINE_LENGTH]; /* mapping.name points into it */
+	number resident_kib, swapped_kib;
+	int locked;	/* VmFlags lo */
+	int unlockable; /* VmFlags io de pf mm ht dp */
+};
+
+static int has_flag(const char *flags, const char *flag)
+{
+	for (; flags[0] != '\0' && flags[1] != '\0'; flags++)
+		if (flags[0] == flag[0] && flags[1] == flag[1] && flags[-1] == ' ')
+			return 1;
+	return 0;
+}
+
+/* Mappings that mlock_fixup() passes over: VM_IO, VM_DONTEXPAND, VM_PFNMAP, VM_MIXEDMAP,
+ * hugetlb and VM_DROPPABLE; the vsyscall page lies above all user addresses. */
+static int is_unlockable(const char *flags)
+{
+	static const char names[] = "iodepfmmhtdp";
+
+	for (unsigned index = 0; names[index] != '\0'; index += 2)
+		if (has_flag(flags, names + index))
+			return 1;
+	return 0;
+}
+
+/* File system DAX has no pages in the page cache that could be locked: mlock_fixup() passes over
+ * it, and only statx(2) tells. */
+static int is_dax(const struct mapping *mapping)
+{
+	enum { ATTRIBUTES = 8, ATTRIBUTE_DAX = 0x200000, STATX_LENGTH = 256 };
+	union {
+		char bytes[STATX_LENGTH];
+		number numbers[STATX_LENGTH / 8];
+	} status;
+
+	if (mapping->inode == 0 || mapping->name[0] != '/')
+		return 0;
+	if (CALL5(NR_STATX, AT_CURRENT_DIRECTORY, mapping->name, 0, 0, &status) < 0)
+		return 0;
+	return (status.numbers[ATTRIBUTES / 8] & ATTRIBUTE_DAX) != 0;
+}
+
+/* Where the pages of a file end inside its mapping; its end if that is not known. Pages behind
+ * answer every access with SIGBUS and can hold nothing. */
+static address end_of_file(const struct mapping *mapping)
+{
+	union {
+		char bytes[STAT_LENGTH];
+		number numbers[STAT_LENGTH / 8];
+		unsigned halves[STAT_LENGTH / 4];
+	} status;
+	number size, length = mapping->end - mapping->start;
+
+	if (mapping->inode == 0 || mapping->name[0] != '/' ||
+	    CALL4(NR_STAT, AT_CURRENT_DIRECTORY, mapping->name, &status, 0) < 0)
+		return mapping->end;
+	/* i386 has the size at an odd multiple of 4. */
+	size = status.halves[STAT_SIZE / 4] | (number)status.halves[STAT_SIZE / 4 + 1] << 32;
+	size = (size + SMALLEST_PAGE - 1) & ~(number)(SMALLEST_PAGE - 1);
+	if (size <= mapping->offset)
+		return mapping->start;
+	return size - mapping->offset < length ? mapping->start + (address)(size - mapping->offset)
+					       : mapping->end;
+}
+
+/* mlock(2) again, which unlike mlockall(2) reports what could not be made resident. It counts pages
+ * that smaps does not, such as the zero page behind memory that may only be read. */
+static int is_populated(const struct mapping *mapping)
+{
+	address length = mapping->end - mapping->start;
+	address end;
+
+	if (CALL2(NR_MLOCK, mapping->start, length) == 0)
+		return 1;
+	end = end_of_file(mapping);
+	if (end == mapping->end)
+		return 0;
+	return end == mapping->start || CALL2(NR_MLOCK, mapping->start, end - mapping->start) == 0;
+}
+
+static void describe(struct outcome *outcome, const struct mapping *mapping, int append)
+{
+	struct message text;
+	unsigned length = append ? text_length(outcome->detail) : 0;
+
+	text.length = 0;
+	message_add(&text, length > 0 ? ", " : "");
+	message_add(&text, mapping->name[0] != '\0' ? mapping->name : "anonymous");
+	message_add_size(&text, " ", (number)(mapping->end - mapping->start) >> 10);
+	if (length + text.length >= sizeof(outcome->detail))
+		return;
+	for (unsigned index = 0; index < text.length; index++)
+		outcome->detail[length++] = text.bytes[index];
+	outcome->detail[length] = '\0';
+}
+
+static int judge(struct outcome *outcome, const struct entry *entry, int resident,
+		 number *unlockable_kib)
+{
+	const struct mapping *mapping = &entry->mapping;
+	number size_kib = (number)(mapping->end - mapping->start) >> 10;
+
+	if (!entry->locked) {
+		if ((long)mapping->start < 0 && mapping->name[0] == '[' && mapping->name[2] == 's')
+			return 1; /* [vsyscall] is not part of VmSize */
+		if (!entry->unlockable && !is_dax(mapping)) {
+			outcome->cause = "this mapping is not locked";
+			describe(outcome, mapping, 0);
+			return 0;
+		}
+		*unlockable_kib += size_kib;
+		describe(outcome, mapping, 1);
+		return 1;
+	}
+	if (resident && mapping->accessible &&
+	    (entry->resident_kib < size_kib || entry->swapped_kib > 0) && !is_populated(mapping)) {
+		outcome->cause = "pages of this mapping are not in RAM";
+		describe(outcome, mapping, 0);
+		return 0;
+	}
+	return 1;
+}
+
+static int prove_mappings(struct outcome *outcome, int resident, number *unlockable_kib)
+{
+	struct reader reader;
+	struct entry entry;
+	char line[LINE_LENGTH];
+	long result = reader_open(&reader, "/proc/self/smaps");
+	int entries = 0, verdict = 1;
+
+	entry.mapping.end = 0;
+	while (result == 0 && verdict && (result = reader_line(&reader, line)) == 1) {
+		result = 0;
+		if (mapping_parse(line, &entry.mapping)) {
+			memcpy(entry.line, line, sizeof(line));
+			entry.mapping.name = entry.line + (entry.mapping.name - line);
+			entry.resident_kib = entry.swapped_kib = 0;
+			continue;
+		}
+		text_field(line, "Rss:", &entry.resident_kib);
+		text_field(line, "Swap:", &entry.swapped_kib);
+		/* The last line of an entry. */
+		if (entry.mapping.end == 0 || !text_starts_with(line, "VmFlags:"))
+			continue;
+		entries++;
+		entry.locked = has_flag(line + 1, "lo");
+		entry.unlockable = is_unlockable(line + 1);
+		verdict = judge(outcome, &entry, resident, unlockable_kib);
+	}
+	reader_close(&reader);
+	outcome->error = -result;
+	return verdict && result == 0 && entries > 0;
+}
+
+static int read_status(struct outcome *outcome)
+{
+	struct reader reader;
+	char line[LINE_LENGTH];
+	long result = reader_open(&reader, "/proc/self/status");
+
+	while (result == 0 && (result = reader_line(&reader, line)) == 1) {
+		result = 0;
+		text_field(line, "VmSize:", &outcome->virtual_kib);
+		text_field(line, "VmLck:", &outcome->locked_kib);
+	}
+	reader_close(&reader);
+	outcome->error = -result;
+	return result == 0;
+}
+
+void prove(struct outcome *outcome, int resident)
+{
+	number unlockable_kib = 0;
+
+	if (!prove_mappings(outcome, resident, &unlockable_kib)) {
+		outcome->locked = 0;
+		outcome->call = "/proc/self/smaps";
+	} else if (!read_status(outcome) ||
+		   outcome->locked_kib + unlockable_kib < outcome->virtual_kib) {
+		outcome->locked = 0;
+		outcome->call = "/proc/self/status";
+		if (outcome->error == 0)
+			outcome->cause = "VmLck does not cover VmSize";
+	}
+}
