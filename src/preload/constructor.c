@@ -120,7 +120,7 @@ static int is_inspected_file(const struct request *request)
 	union {
 		char bytes[STAT_LENGTH];
 		number numbers[STAT_LENGTH / 8];
-	} status;
+	} status = {{0}};
 
 	if (CALL4(NR_STAT, AT_CURRENT_DIRECTORY, "/proc/self/exe", &status, 0) < 0)
 		return 0;
@@ -139,37 +139,49 @@ static void restore_timer(const struct request *request)
 		kernel_time seconds, nanoseconds;
 	} now = {0, 0};
 
-	if (request->alarm != 0) {
-		number remaining, elapsed;
-
+	if (request->alarm_seconds != 0 || request->alarm_nanoseconds != 0) {
 		CALL2(NR_CLOCK_GETTIME, CLOCK_ID_MONOTONIC, &now);
-		elapsed = (number)now.seconds * 1000000000 + (number)now.nanoseconds;
-		remaining = request->alarm > elapsed ? request->alarm - elapsed : 0;
-		/* Loops instead of 64-bit division, which would call libgcc on i386. */
-		for (; remaining >= 1000000000ULL << 20; remaining -= 1000000000ULL << 20)
-			timer.seconds += 1 << 20;
-		for (; remaining >= 1000000000; remaining -= 1000000000)
-			timer.seconds++;
-		timer.microseconds = (kernel_time)((unsigned)remaining / 1000);
-		if (timer.seconds == 0 && timer.microseconds == 0)
+		timer.seconds = request->alarm_seconds - now.seconds;
+		timer.microseconds = (request->alarm_nanoseconds - now.nanoseconds) / 1000;
+		if (timer.microseconds < 0) {
+			timer.seconds--;
+			timer.microseconds += 1000000;
+		}
+		if (timer.seconds < 0 || (timer.seconds == 0 && timer.microseconds == 0)) {
+			timer.seconds = 0; /* overdue: as soon as possible; 0 would disarm it */
 			timer.microseconds = 1;
-		for (remaining = request->interval; remaining >= 1000000; remaining -= 1000000)
-			timer.interval_seconds++;
-		timer.interval_microseconds = (kernel_time)remaining;
+		}
+		timer.interval_seconds = request->interval_seconds;
+		timer.interval_microseconds = request->interval_microseconds;
 	}
 	CALL3(NR_SETITIMER, TIMER_REAL, &timer, NULL);
 }
 
-static void refuse_version(const struct request *request)
+/* A partial lock is never reported as success, however quiet the caller wants it. */
+static void report_lock(const struct outcome *outcome, const struct request *request)
+{
+	if (!outcome->locked)
+		return;
+	if (!outcome->partial && (request->flags & CONTRACT_VERBOSE))
+		report_success(outcome, request->flags);
+	if (outcome->partial && !(request->flags & CONTRACT_QUIET))
+		report_partial(outcome, request);
+}
+
+/* For a request that cannot be carried out because the rest of it is not known. */
+static void refuse(const struct request *request, const char *cause)
 {
 	struct message message;
 
-	if (!request->own || !(request->flags & CONTRACT_REQUIRED))
+	if (!request->own)
 		return;
-	begin_message(&message, "");
-	message_add(&message, "memory not locked: launcher and helper are of different versions");
-	message_write(&message);
-	end_process(CONTRACT_EXIT_NOT_LOCKED);
+	begin_message(&message, (request->flags & CONTRACT_REQUIRED) ? "" : "warning: ");
+	message_add(&message, "memory not locked: ");
+	message_add(&message, cause);
+	if (!((request->flags & CONTRACT_QUIET) && !(request->flags & CONTRACT_REQUIRED)))
+		message_write(&message);
+	if (request->flags & CONTRACT_REQUIRED)
+		end_process(CONTRACT_EXIT_NOT_LOCKED);
 }
 
 static void lock_and_prove(const struct request *request, struct outcome *outcome)
@@ -200,13 +212,16 @@ __attribute__((constructor)) static void before_main(void)
 	unsigned flags;
 	int found;
 
-	if (&__environ == NULL || __environ == NULL)
+	found = &__environ == NULL || __environ == NULL ? 0 : request_read(__environ, &request);
+	if (found == 0) {
+		if (request_read_original(&request))
+			refuse(&request,
+			       "the environment was emptied before the helper could read it, by a "
+			       "constructor or for want of a libc");
 		return;
-	found = request_read(__environ, &request);
-	if (found == 0)
-		return;
+	}
 	if (found < 0) {
-		refuse_version(&request);
+		refuse(&request, "launcher and helper are of different versions");
 		return;
 	}
 	if (!request.own && !(request.flags & CONTRACT_CHILDREN_ALL)) {
@@ -224,10 +239,7 @@ __attribute__((constructor)) static void before_main(void)
 		return;
 	if (flags & CONTRACT_BACKSTOP)
 		restore_timer(&request);
-	if (outcome.locked && outcome.partial && !(flags & CONTRACT_QUIET))
-		report_partial(&outcome, &request);
-	else if (outcome.locked && (flags & CONTRACT_VERBOSE))
-		report_success(&outcome, flags);
+	report_lock(&outcome, &request);
 	if (!outcome.locked || outcome.partial)
 		flags |= CONTRACT_QUIET;
 	request_write_flags(&request,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* The contract between the launcher and the helper that it preloads: one environment variable.
  *
- *   DUENDE_RUN_REQUEST=VERSION:FLAGS:PID:PARENT:START:DEVICE:INODE:ALARM:INTERVAL:LENGTH:TEXT
+ *   DUENDE_RUN_REQUEST=VERSION:FLAGS:PID:PARENT:START:DEVICE:INODE:
+ *                      SECONDS:NANOSECONDS:INTERVAL:MICROSECONDS:LENGTH:TEXT
  *
  * All numbers are hexadecimal without prefix; FLAGS has exactly eight digits, because the helper
  * writes the flags of the next image of an exec chain over them.
@@ -15,12 +16,13 @@
  *             (time_namespaces(7)) is recognised by its parent instead
  *   DEVICE    st_dev and st_ino of the file that the launcher inspected and that the first image
  *   INODE     must be
- *   ALARM     CLOCK_MONOTONIC, nanoseconds, when an ITIMER_REAL that was pending before the launch
- *             would have expired; 0: none was
- *   INTERVAL  its it_interval in microseconds
- *   LENGTH    how many bytes of TEXT belong to LD_PRELOAD
- *   TEXT      what the launcher put into LD_PRELOAD (the helper, a sanitizer runtime before it if
- * the target insists), then, behind LENGTH bytes, the remedy for messages
+ *   SECONDS       CLOCK_MONOTONIC time when an ITIMER_REAL that was pending before the launch would
+ *   NANOSECONDS   have expired; both 0: none was
+ *   INTERVAL      seconds of its it_interval
+ *   MICROSECONDS  and the rest of it. (Four fields, because the helper has no 64-bit division on
+ * i386) LENGTH    how many bytes of TEXT belong to LD_PRELOAD TEXT      what the launcher put into
+ * LD_PRELOAD (the helper, a sanitizer runtime before it if the target insists), then, behind LENGTH
+ * bytes, the remedy for messages
  *
  * VERSION, FLAGS bit 0, PID, PARENT and START never change their place and meaning: a helper that
  * meets another version must still be able to refuse. This header is all that both sides share; it

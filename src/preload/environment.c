@@ -16,6 +16,16 @@ static int next_field(const char **cursor, number *value)
 	return 1;
 }
 
+static int next_time(const char **cursor, kernel_time *time)
+{
+	number value;
+
+	if (!next_field(cursor, &value))
+		return 0;
+	*time = (kernel_time)value;
+	return 1;
+}
+
 /* Field 22 of /proc/self/stat (proc_pid_stat(5)), counted from behind the last ')', because the
  * name in field 2 may hold any byte. 0: it could not be read. */
 static number start_time(void)
@@ -83,13 +93,41 @@ int request_read(char **environment, struct request *request)
 	if (version != CONTRACT_VERSION)
 		return -1;
 	if (!next_field(&cursor, &request->device) || !next_field(&cursor, &request->inode) ||
-	    !next_field(&cursor, &request->alarm) || !next_field(&cursor, &request->interval) ||
-	    !next_field(&cursor, &length) || length > text_length(cursor))
+	    !next_time(&cursor, &request->alarm_seconds) ||
+	    !next_time(&cursor, &request->alarm_nanoseconds) ||
+	    !next_time(&cursor, &request->interval_seconds) ||
+	    !next_time(&cursor, &request->interval_microseconds) || !next_field(&cursor, &length) ||
+	    length > text_length(cursor))
 		return 0;
 	request->preload = cursor;
 	request->preload_length = (unsigned)length;
 	request->remedy = cursor + length;
 	return 1;
+}
+
+/* One string of /proc/self/environ after the other; what is longer than the buffer loses its end.
+ */
+static int next_string(struct reader *reader, char text[LINE_LENGTH])
+{
+	return reader_until(reader, '\0', text) == 1;
+}
+
+int request_read_original(struct request *request)
+{
+	struct reader reader;
+	char text[LINE_LENGTH];
+	char *environment[2] = {text, NULL};
+	int found = 0;
+
+	if (reader_open(&reader, "/proc/self/environ") == 0)
+		while (!found && next_string(&reader, text))
+			found = text_starts_with(text, variable_start);
+	reader_close(&reader);
+	request->own = 0;
+	request->flags = 0;
+	if (found)
+		request_read(environment, request);
+	return found;
 }
 
 void request_write_flags(struct request *request, unsigned flags)

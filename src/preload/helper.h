@@ -21,6 +21,8 @@ hidden long reader_open(struct reader *reader, const char *path);
 hidden void reader_close(struct reader *reader);
 /* Returns 1 with a NUL-terminated line without its newline, 0 at the end, or -errno of read(2). */
 hidden long reader_line(struct reader *reader, char line[LINE_LENGTH]);
+/* The same with another end of line. */
+hidden long reader_until(struct reader *reader, char end, char line[LINE_LENGTH]);
 
 /* One mapping as its line in /proc/PID/maps or smaps describes it (proc_pid_maps(5)). */
 struct mapping {
@@ -59,7 +61,8 @@ struct request {
 	char *flag_digits; /* in the environment; the flags of later images are written here */
 	unsigned flags;
 	int own; /* it is for this process (and not for an ancestor of it) */
-	number device, inode, alarm, interval;
+	number device, inode;
+	kernel_time alarm_seconds, alarm_nanoseconds, interval_seconds, interval_microseconds;
 	const char *preload; /* not NUL-terminated */
 	unsigned preload_length;
 	const char *remedy;
@@ -68,6 +71,9 @@ struct request {
 /* Finds and reads the request. Returns 0: there is none, or one that makes no sense; 1: read; -1:
  * it is of another version: only flags and `own` are filled in. */
 hidden int request_read(char **environment, struct request *request);
+/* As request_read(), from the strings that execve(2) put into memory, for programs in which another
+ * constructor emptied the environment first. Only flags and `own` are filled in. */
+hidden int request_read_original(struct request *request);
 /* Writes other flags over those in the environment, for the next image of the chain. */
 hidden void request_write_flags(struct request *request, unsigned flags);
 /* Removes the request and what the launcher put into LD_PRELOAD from the environment. */

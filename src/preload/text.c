@@ -98,6 +98,11 @@ static long reader_fill(struct reader *reader)
 
 long reader_line(struct reader *reader, char line[LINE_LENGTH])
 {
+	return reader_until(reader, '\n', line);
+}
+
+long reader_until(struct reader *reader, char end, char line[LINE_LENGTH])
+{
 	unsigned length = 0;
 	int any = 0;
 
@@ -113,7 +118,7 @@ long reader_line(struct reader *reader, char line[LINE_LENGTH])
 		any = 1;
 		char byte = reader->bytes[reader->position++];
 
-		if (byte == '\n')
+		if (byte == end)
 			break;
 		if (length < LINE_LENGTH - 1)
 			line[length++] = byte;
@@ -129,7 +134,8 @@ int mapping_parse(const char *line, struct mapping *mapping)
 
 	address start = (address)text_number(&cursor, 16);
 
-	/* Lines of smaps that name a field begin with a capital letter: nothing may be touched then. */
+	/* Lines of smaps that name a field begin with a capital letter: nothing may be touched
+	 * then. */
 	if (cursor == line || *cursor != '-')
 		return 0;
 	mapping->start = start;
