@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "inspect/place.h"
+
+#include "common/procfs.h"
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool exists(const char *file)
+{
+	char path[128];
+
+	return procfs_path(path, sizeof(path), "%s", file) == 0 && access(path, F_OK) == 0;
+}
+
+/* systemd's container interface: process 1 has container=ENGINE in its environment. */
+static bool first_process_is_contained(void)
+{
+	char environment[32768];
+	ssize_t length = procfs_read("/proc/1/environ", environment, sizeof(environment));
+
+	for (const char *entry = environment; length > 0 && entry < environment + length;
+	     entry += strlen(entry) + 1)
+		if (strncmp(entry, "container=", strlen("container=")) == 0)
+			return true;
+	return false;
+}
+
+enum place place_find(void)
+{
+	if (getenv("KUBERNETES_SERVICE_HOST") != NULL ||
+	    exists("/var/run/secrets/kubernetes.io/serviceaccount"))
+		return PLACE_KUBERNETES;
+	if (exists("/run/.containerenv"))
+		return PLACE_PODMAN;
+	if (exists("/.dockerenv"))
+		return PLACE_DOCKER;
+	if (exists("/run/host/container-manager") || first_process_is_contained())
+		return PLACE_CONTAINER;
+	if (getenv("INVOCATION_ID") != NULL)
+		return PLACE_SYSTEMD;
+	return PLACE_HOST;
+}
+
+const char *place_name(enum place place)
+{
+	switch (place) {
+	case PLACE_SYSTEMD:
+		return "a systemd service";
+	case PLACE_DOCKER:
+		return "a Docker container";
+	case PLACE_PODMAN:
+		return "a Podman container";
+	case PLACE_KUBERNETES:
+		return "a Kubernetes container";
+	case PLACE_CONTAINER:
+		return "a container";
+	case PLACE_HOST:
+		break;
+	}
+	return "no container and no service";
+}

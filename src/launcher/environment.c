@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "launcher/environment.h"
+
+#include "common/cleanup.h"
+#include "common/procfs.h"
+#include "preload/contract.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char preload_separators[] = " :";
+
+/* --- what an enclosing launch left ---------------------------------------------------------------
+ */
+
+struct enclosing {
+	unsigned version, flags, length;
+	unsigned process;
+	const char *text;
+};
+
+static bool parse_enclosing(const char *value, struct enclosing *enclosing)
+{
+	int consumed = 0;
+
+	if (sscanf(value, "%x:%8x:%x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%x:%n", &enclosing->version,
+		   &enclosing->flags, &enclosing->process, &enclosing->length, &consumed) != 4 ||
+	    consumed == 0 || enclosing->version != CONTRACT_VERSION)
+		return false;
+	enclosing->text = value + consumed;
+	return strlen(enclosing->text) >= enclosing->length;
+}
+
+/* The inverse of environment_preload_value(). */
+static void remove_own_preload(const char *own, size_t length)
+{
+	cleanup_free char *value = NULL;
+	const char *present = getenv("LD_PRELOAD");
+	char *found;
+
+	if (present == NULL || length == 0)
+		return;
+	value = strdup(present);
+	if (value == NULL)
+		return;
+	for (found = value; *found != '\0'; found++)
+		if ((found == value || found[-1] == ':') && strncmp(found, own, length) == 0 &&
+		    strchr(preload_separators, found[length]) != NULL)
+			break;
+	if (*found == '\0')
+		return;
+	if (found == value && found[length] == '\0') {
+		unsetenv("LD_PRELOAD");
+		return;
+	}
+	if (found == value)
+		length++;
+	else
+		found--, length++;
+	memmove(found, found + length, strlen(found + length) + 1);
+	setenv("LD_PRELOAD", value, 1);
+}
+
+bool environment_remove_enclosing_request(void)
+{
+	const char *value = getenv(CONTRACT_VARIABLE);
+	struct enclosing enclosing;
+	bool required = false;
+
+	if (value == NULL)
+		return false;
+	if (parse_enclosing(value, &enclosing)) {
+		required = (enclosing.flags & CONTRACT_REQUIRED) != 0 &&
+			   enclosing.process == (unsigned)getpid();
+		remove_own_preload(enclosing.text, enclosing.length);
+	}
+	unsetenv(CONTRACT_VARIABLE);
+	return required;
+}
+
+/* --- what this launch adds -----------------------------------------------------------------------
+ */
+
+/* Length of the sanitizer runtimes at the start, without the separator behind the last one: they
+ * abort unless they come first. */
+static size_t sanitizer_prefix(const char *value)
+{
+	size_t prefix = 0;
+
+	for (const char *entry = value; *entry != '\0';) {
+		size_t length = strcspn(entry, preload_separators);
+		cleanup_free char *name = strndup(entry, length);
+
+		if (length > 0) {
+			if (name == NULL || !elf_is_sanitizer_runtime(name))
+				break;
+			prefix = (size_t)(entry - value) + length;
+		}
+		entry += length + (entry[length] != '\0');
+	}
+	return prefix;
+}
+
+char *environment_preload_value(const char *value, const char *own)
+{
+	char *result = NULL;
+	size_t prefix = value ? sanitizer_prefix(value) : 0;
+	int written;
+
+	if (value == NULL)
+		return strdup(own);
+	if (prefix == 0)
+		written = asprintf(&result, "%s:%s", own, value);
+	else
+		written = asprintf(&result, "%.*s:%s%s", (int)prefix, value, own, value + prefix);
+	return written < 0 ? NULL : result;
+}
+
+static char *own_preload(const struct facts *facts, const char *value)
+{
+	const char *runtime = facts->target.elf.sanitizer_runtime;
+	bool needs_runtime = runtime[0] != '\0' && (value == NULL || sanitizer_prefix(value) == 0);
+	char *own = NULL;
+	int written = asprintf(&own, "%s%s%s", needs_runtime ? runtime : "",
+			       needs_runtime ? ":" : "", facts->helper.path);
+
+	return written < 0 ? NULL : own;
+}
+
+static unsigned contract_flags(const struct request *request, const struct plan *plan)
+{
+	unsigned flags = 0;
+
+	flags |= request->required ? CONTRACT_REQUIRED : 0;
+	flags |= request->lock == LOCK_STARTUP ? CONTRACT_STARTUP : 0;
+	flags |= request->lock == LOCK_ON_FAULT ? CONTRACT_ON_FAULT : 0;
+	flags |= request->children == CHILDREN_NONE ? CONTRACT_CHILDREN_NONE : 0;
+	flags |= request->children == CHILDREN_ALL ? CONTRACT_CHILDREN_ALL : 0;
+	flags |= request->verbose ? CONTRACT_VERBOSE : 0;
+	flags |= request->quiet ? CONTRACT_QUIET : 0;
+	flags |= plan->budget ? CONTRACT_BUDGET : 0;
+	flags |= plan->keep_capability ? CONTRACT_AMBIENT : 0;
+	flags |= plan->arm_backstop ? CONTRACT_BACKSTOP : 0;
+	flags |= plan->action == ACTION_PRELOAD ? CONTRACT_FIRST_IMAGE : 0;
+	return flags;
+}
+
+static int read_start_time(uint64_t *start_time)
+{
+	char text[1024];
+	ssize_t length = procfs_read("/proc/self/stat", text, sizeof(text));
+
+	return length < 0 ? (int)length : procfs_stat_start_time(text, start_time);
+}
+
+int environment_add_request(const struct request *request, const struct facts *facts,
+			    const struct plan *plan, const char *remedy,
+			    const struct pending_timer *timer)
+{
+	const char *value = getenv("LD_PRELOAD");
+	cleanup_free char *own = own_preload(facts, value);
+	cleanup_free char *preload = own ? environment_preload_value(value, own) : NULL;
+	cleanup_free char *text = NULL;
+	uint64_t start_time;
+	int result = read_start_time(&start_time);
+
+	if (result != 0)
+		return result;
+	if (preload == NULL ||
+	    asprintf(&text,
+		     "%x:%08x:%x:%x:%" PRIx64 ":%" PRIx64 ":%" PRIx64 ":%lx:%lx:%lx:%lx:%zx:%s%s",
+		     CONTRACT_VERSION, contract_flags(request, plan), (unsigned)getpid(),
+		     (unsigned)getppid(), start_time, (uint64_t)facts->target.device,
+		     (uint64_t)facts->target.inode, (unsigned long)timer->expiry.tv_sec,
+		     (unsigned long)timer->expiry.tv_nsec, (unsigned long)timer->interval.tv_sec,
+		     (unsigned long)timer->interval.tv_usec, strlen(own), own, remedy) < 0)
+		return -ENOMEM;
+	if (setenv("LD_PRELOAD", preload, 1) != 0 || setenv(CONTRACT_VARIABLE, text, 1) != 0)
+		return -errno;
+	return 0;
+}

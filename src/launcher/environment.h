@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* COMMAND's environment: LD_PRELOAD and the request of preload/contract.h. */
+#ifndef DUENDE_ENVIRONMENT_H
+#define DUENDE_ENVIRONMENT_H
+
+#include "launcher/plan.h"
+#include <sys/time.h>
+#include <time.h>
+
+/* Removes what an enclosing launch of this same process (duende-run … -- duende-run …) has left in
+ * `environ`. Returns true if that launch was --required: the promise is not undone by a nested
+ * call. */
+bool environment_remove_enclosing_request(void);
+
+/* An ITIMER_REAL that was pending before the launch. */
+struct pending_timer {
+	struct timespec expiry;	 /* CLOCK_MONOTONIC; 0: none */
+	struct timeval interval; /* 0: expires once */
+};
+
+/* Adds both to `environ`. The request's flags come from `request` and `plan`; `remedy` goes along
+ * for the helper's messages. `alarm_deadline` (CLOCK_MONOTONIC, nanoseconds, 0: none) and
+ * `alarm_interval` (microseconds) are those of a timer to be given back. Returns 0 or -ENOMEM,
+ * -errno of reading /proc. */
+int environment_add_request(const struct request *request, const struct facts *facts,
+			    const struct plan *plan, const char *remedy,
+			    const struct pending_timer *timer);
+
+/* The value for LD_PRELOAD: `own` behind any sanitizer runtimes at the start of `value`, before the
+ * rest. `value` NULL: there is none. The caller owns the result; NULL: no memory. */
+char *environment_preload_value(const char *value, const char *own);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "launcher/facts.h"
+
+#include "common/procfs.h"
+#include "common/size.h"
+#include "inspect/security_module.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* SIGALRM of the backstop is discarded for a process 1 that does not handle it, and where it is
+ * ignored or blocked (signal(7), pid_namespaces(7)). */
+static bool is_timer_discarded(void)
+{
+	struct sigaction action;
+	sigset_t mask;
+
+	return getpid() == 1 ||
+	       (sigaction(SIGALRM, NULL, &action) == 0 && action.sa_handler == SIG_IGN) ||
+	       (sigprocmask(SIG_BLOCK, NULL, &mask) == 0 && sigismember(&mask, SIGALRM) == 1);
+}
+
+static bool test_capability(const struct facts *facts)
+{
+	const struct capability_sets *sets = &facts->privileges.ipc_lock;
+
+	if (!sets->permitted)
+		return false;
+	/* Raised for the test; execve() decides anew what COMMAND gets. */
+	if (!sets->effective && privileges_raise_ipc_lock() != 0)
+		return false;
+	return limits_lock_capability_honoured();
+}
+
+static void gather_limits(const struct request *request, struct facts *facts)
+{
+	uint64_t hard = SIZE_UNLIMITED;
+
+	facts->memlock_known = limits_read(RLIMIT_MEMLOCK, &facts->memlock) == 0;
+	if (!facts->memlock_known)
+		return;
+	if (request->has_memlock_hard)
+		hard = request->memlock_hard;
+	else if (request->has_memlock_soft)
+		hard = request->memlock_soft;
+	facts->may_raise_memlock = limits_may_set_hard(RLIMIT_MEMLOCK, hard);
+	/* With an unlimited limit the capability decides nothing. */
+	if (!facts->may_raise_memlock || hard != SIZE_UNLIMITED || request->has_memlock_soft)
+		facts->capability_honoured = test_capability(facts);
+}
+
+int facts_gather(const struct request *request, const struct identity *identity,
+		 struct facts *facts, struct failure *failure)
+{
+	struct target_credentials credentials;
+	char label[256];
+
+	*facts = (struct facts){0};
+	privileges_read(&facts->privileges);
+	facts->has_identity = identity != NULL;
+	facts->user = identity ? identity->user : facts->privileges.effective_user;
+	credentials = (struct target_credentials){
+		.user = facts->user,
+		.group = identity ? identity->group : facts->privileges.effective_group,
+		.no_new_privileges = facts->privileges.no_new_privileges,
+	};
+	if (target_inspect(request->command[0], getenv("PATH"), &credentials, &facts->target) != 0)
+		return failure_set(failure, EXIT_USAGE, ENOMEM, "malloc", "%s",
+				   request->command[0]);
+	if (facts->target.kind == TARGET_ABSENT)
+		return 0;
+	gather_limits(request, facts);
+	if (!request->lock_memory)
+		return 0;
+	facts->proc_available = access("/proc/self/smaps", F_OK) == 0;
+	facts->timer_discarded = is_timer_discarded();
+	facts->security_module_may_scrub = security_module_may_scrub(label);
+	helper_file_find(request->helper, facts->target.elf.abi,
+			 facts->privileges.effective_user == 0 ||
+				 facts->privileges.ipc_lock.effective,
+			 facts->privileges.user_namespace, &facts->helper);
+	facts->inject_available = false;
+	return 0;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "launcher/options.h"
+
+#include "common/message.h"
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help_text[] =
+	"Usage: duende-run [OPTION]... [--] COMMAND [ARG]...\n"
+	"Run COMMAND with its memory locked in RAM, proven before its main() runs.\n"
+	"\n"
+	"  -r, --required            do not run COMMAND unless its memory is locked\n"
+	"      --lock=MODE           full (default), startup or on-fault\n"
+	"  -l, --memlock=SOFT[:HARD] RLIMIT_MEMLOCK for COMMAND (default: unlimited)\n"
+	"      --children=WHICH      none, forked (default) or all\n"
+	"      --method=METHOD       auto (default), preload or inject\n"
+	"      --argv0=NAME          argv[0] of COMMAND\n"
+	"      --realtime[=PRIORITY|off]\n"
+	"                            SCHED_FIFO (default priority 1)\n"
+	"      --io-flusher          allocations for COMMAND do not wait for I/O\n"
+	"      --oom-score-adj=N     -1000 ... 1000\n"
+	"  -u, --user=USER[:GROUP]   run COMMAND as this user, the lock kept\n"
+	"      --stack-limit=SIZE    soft RLIMIT_STACK: default thread stack size\n"
+	"      --lock-timeout=SECONDS\n"
+	"                            backstop of --required (default 10)\n"
+	"      --helper=FILE         preloaded helper to use\n"
+	"  -c, --config=FILE         read FILE, not /etc/duende/duende-run.conf\n"
+	"      --no-config           read no configuration file\n"
+	"  -n, --dry-run             print the plan and stop\n"
+	"      --json                machine-readable --dry-run\n"
+	"  -q, --quiet               no warnings\n"
+	"  -v, --verbose             one line of proof on success\n"
+	"  -h, --help                print this help and stop\n"
+	"  -V, --version             print the version and stop\n"
+	"\n"
+	"Exit status: that of COMMAND, or 120 memory not locked (COMMAND did not run),\n"
+	"125 usage or configuration error, 126 COMMAND cannot be executed, 127 not found.\n"
+	"See duende-run(1).\n";
+
+/* Options that request_set() does not know: they are not settings. */
+enum own_option {
+	OWN_NO_CONFIG = 256,
+	OWN_JSON,
+	SETTING_OPTION,
+};
+
+static const struct option long_options[] = {
+	{"required", no_argument, NULL, 'r'},
+	{"lock", required_argument, NULL, SETTING_OPTION},
+	{"memlock", required_argument, NULL, 'l'},
+	{"children", required_argument, NULL, SETTING_OPTION},
+	{"method", required_argument, NULL, SETTING_OPTION},
+	{"argv0", required_argument, NULL, SETTING_OPTION},
+	{"realtime", optional_argument, NULL, SETTING_OPTION},
+	{"io-flusher", no_argument, NULL, SETTING_OPTION},
+	{"oom-score-adj", required_argument, NULL, SETTING_OPTION},
+	{"user", required_argument, NULL, 'u'},
+	{"stack-limit", required_argument, NULL, SETTING_OPTION},
+	{"lock-timeout", required_argument, NULL, SETTING_OPTION},
+	{"helper", required_argument, NULL, SETTING_OPTION},
+	{"config", required_argument, NULL, 'c'},
+	{"no-config", no_argument, NULL, OWN_NO_CONFIG},
+	{"dry-run", no_argument, NULL, 'n'},
+	{"json", no_argument, NULL, OWN_JSON},
+	{"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
+};
+
+static enum options_result print(const char *text)
+{
+	if (fputs(text, stdout) == EOF || fflush(stdout) != 0) {
+		message_error("standard output: %s", strerror(errno));
+		return OPTIONS_ERROR;
+	}
+	return OPTIONS_DONE;
+}
+
+static enum options_result usage_error(void)
+{
+	message_error("try 'duende-run --help'");
+	return OPTIONS_ERROR;
+}
+
+/* getopt_long(3) would print argv[0], which may be anything or nothing. */
+static enum options_result unknown_option(int argc, char **argv, int result)
+{
+	const char *text = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+
+	if (result == ':')
+		message_error("option '%s' needs an argument", text);
+	else if (optopt != 0 && optopt < 128 && strncmp(text, "--", 2) != 0)
+		message_error("unknown option '-%c'", optopt);
+	else if (optopt != 0)
+		message_error("option '%s' takes no argument", text);
+	else
+		message_error("unknown or ambiguous option '%s'", text);
+	return usage_error();
+}
+
+static bool set(struct request *request, const char *name, const char *value)
+{
+	const char *expected = "";
+	int result = request_set(request, name, value, &expected);
+
+	if (result != 0) {
+		message_error("--%s: '%s' is %s: %s is expected", name, value ? value : "",
+			      result == -ERANGE ? "out of range" : "not valid", expected);
+		return false;
+	}
+	request->given |= request_setting_bit(name);
+	return true;
+}
+
+static const char *setting_name(int option, int index)
+{
+	for (const struct option *entry = long_options; option < 128 && entry->name != NULL;
+	     entry++)
+		if (entry->val == option)
+			return entry->name;
+	return long_options[index].name;
+}
+
+static enum options_result read_option(int option, int index, struct request *request)
+{
+	switch (option) {
+	case 'c':
+		request->config = optarg;
+		request->no_config = false;
+		return OPTIONS_LAUNCH;
+	case OWN_NO_CONFIG:
+		request->config = NULL;
+		request->no_config = true;
+		return OPTIONS_LAUNCH;
+	case 'n':
+		request->dry_run = true;
+		return OPTIONS_LAUNCH;
+	case OWN_JSON:
+		request->json = true;
+		return OPTIONS_LAUNCH;
+	case 'h':
+		return print(help_text);
+	case 'V':
+		return print("duende-run " DUENDE_VERSION "\n");
+	default:
+		return set(request, setting_name(option, index), optarg) ? OPTIONS_LAUNCH
+									 : usage_error();
+	}
+}
+
+enum options_result options_read(int argc, char **argv, struct request *request)
+{
+	enum options_result result = OPTIONS_LAUNCH;
+	int option, index = 0;
+
+	opterr = 0;
+	/* "+": the first non-option is COMMAND; ":" tells a missing argument from an unknown
+	 * option. */
+	while (result == OPTIONS_LAUNCH &&
+	       (option = getopt_long(argc, argv, "+:rl:u:c:nqvhV", long_options, &index)) != -1)
+		result = option == '?' || option == ':' ? unknown_option(argc, argv, option)
+							: read_option(option, index, request);
+	if (result != OPTIONS_LAUNCH)
+		return result;
+	if (optind >= argc) {
+		message_error("no COMMAND was given");
+		return usage_error();
+	}
+	if (request->json && !request->dry_run) {
+		message_error("--json is for --dry-run");
+		return usage_error();
+	}
+	request->command = argv + optind;
+	return OPTIONS_LAUNCH;
+}

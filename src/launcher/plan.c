@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "launcher/plan.h"
+
+#include "common/size.h"
+#include <sys/mman.h>
+
+#ifndef MCL_ONFAULT
+#define MCL_ONFAULT 4
+#endif
+
+/* --- limits --------------------------------------------------------------------------------------
+ */
+
+/* What RLIMIT_MEMLOCK is asked to be. Without --memlock: unlimited, or what the hard limit allows.
+ */
+static struct limit_pair wanted_memlock(const struct request *request, const struct facts *facts)
+{
+	struct limit_pair wanted = facts->memlock;
+
+	if (!request->has_memlock_soft && !request->has_memlock_hard) {
+		if (facts->may_raise_memlock)
+			return (struct limit_pair){SIZE_UNLIMITED, SIZE_UNLIMITED};
+		wanted.soft = wanted.hard;
+		return wanted;
+	}
+	if (request->has_memlock_hard)
+		wanted.hard = request->memlock_hard;
+	if (request->has_memlock_soft)
+		wanted.soft = request->memlock_soft;
+	if (!request->has_memlock_hard && wanted.soft > wanted.hard)
+		wanted.hard = wanted.soft;
+	if (!request->has_memlock_soft && wanted.soft > wanted.hard)
+		wanted.soft = wanted.hard;
+	return wanted;
+}
+
+static void plan_memlock(const struct request *request, const struct facts *facts,
+			 struct plan *plan)
+{
+	struct limit_pair wanted = wanted_memlock(request, facts);
+
+	if (wanted.hard > facts->memlock.hard && !facts->may_raise_memlock) {
+		plan->cause = CAUSE_HARD_LIMIT;
+		wanted.hard = facts->memlock.hard;
+		if (wanted.soft > wanted.hard)
+			wanted.soft = wanted.hard;
+	}
+	plan->memlock = wanted;
+	plan->set_memlock =
+		wanted.soft != facts->memlock.soft || wanted.hard != facts->memlock.hard;
+}
+
+/* --- capability ----------------------------------------------------------------------------------
+ */
+
+static bool is_root_after_launch(const struct facts *facts)
+{
+	return facts->has_identity ? facts->user == 0 : facts->privileges.effective_user == 0;
+}
+
+static bool changes_user(const struct facts *facts)
+{
+	return facts->has_identity && facts->user != 0;
+}
+
+/* Why COMMAND will not hold CAP_IPC_LOCK in a way that lifts the limit; CAUSE_NONE if it will. */
+static enum cause capability_cause(const struct facts *facts)
+{
+	const struct privileges *privileges = &facts->privileges;
+
+	if (privileges->user_namespace)
+		return CAUSE_USER_NAMESPACE;
+	if (!privileges->ipc_lock.permitted)
+		return CAUSE_CAPABILITY_MISSING;
+	if (!facts->capability_honoured)
+		return CAUSE_CAPABILITY_NOT_HONOURED;
+	if (changes_user(facts))
+		return privileges_may_keep_ipc_lock(privileges) ? CAUSE_NONE
+								: CAUSE_CAPABILITY_NOT_BOUNDING;
+	if (privileges_ipc_lock_after_exec(privileges))
+		return CAUSE_NONE;
+	return privileges->effective_user == 0 ? CAUSE_CAPABILITY_NOT_BOUNDING
+					       : CAUSE_CAPABILITY_NOT_AMBIENT;
+}
+
+/* A finite limit that nothing lifts is a time bomb under MCL_FUTURE: refused, unless named as a
+ * budget; without --required MCL_FUTURE is left out. Returns false for a refusal. */
+static bool plan_finite_limit(const struct request *request, const struct facts *facts,
+			      struct plan *plan)
+{
+	enum cause cause = capability_cause(facts);
+
+	if (cause == CAUSE_NONE) {
+		plan->keep_capability = changes_user(facts);
+		plan->warn_user_change = is_root_after_launch(facts);
+		return true;
+	}
+	if (request->required && request->has_memlock_soft && plan->cause == CAUSE_NONE) {
+		plan->budget = true;
+		return true;
+	}
+	if (plan->cause == CAUSE_NONE)
+		plan->cause = cause;
+	plan->startup_only = true;
+	return !request->required;
+}
+
+/* --- method --------------------------------------------------------------------------------------
+ */
+
+/* Why the loader will not run the helper in COMMAND; CAUSE_NONE if it will. */
+static enum cause preload_cause(const struct facts *facts)
+{
+	const struct target *target = &facts->target;
+	const struct privileges *privileges = &facts->privileges;
+
+	switch (target->kind) {
+	case TARGET_STATIC:
+		return target->elf.abi == ABI_OTHER ? CAUSE_FOREIGN_ABI : CAUSE_STATIC;
+	case TARGET_UNREADABLE:
+		return CAUSE_UNREADABLE;
+	case TARGET_UNKNOWN:
+	case TARGET_ABSENT:
+		return CAUSE_UNKNOWN_FORMAT;
+	case TARGET_DYNAMIC:
+		break;
+	}
+	if (target->secure_execution)
+		return target->set_user_id || target->set_group_id ? CAUSE_SET_ID
+								   : CAUSE_FILE_CAPABILITIES;
+	/* AT_SECURE is set for these too (kernel security/commoncap.c cap_bprm_creds_from_file()).
+	 */
+	if (!facts->has_identity && (privileges->real_user != privileges->effective_user ||
+				     privileges->real_group != privileges->effective_group))
+		return CAUSE_IDS_DIFFER;
+	if (facts->helper.state == HELPER_NO_ABI)
+		return CAUSE_FOREIGN_ABI;
+	if (!target->interpreter_known)
+		return CAUSE_UNKNOWN_LOADER;
+	if (facts->security_module_may_scrub)
+		return CAUSE_SECURITY_MODULE;
+	return facts->helper.state == HELPER_USABLE ? CAUSE_NONE : CAUSE_HELPER;
+}
+
+/* The tracer would strip the privileges of such a target unless it may trace anything
+ * (ptrace(2), execve(2)); an unreadable one may not be inspected either. */
+static bool may_inject(const struct facts *facts)
+{
+	const struct target *target = &facts->target;
+	bool is_special = target->set_user_id || target->set_group_id ||
+			  target->file_capabilities || target->kind == TARGET_UNREADABLE;
+
+	return facts->inject_available && (!is_special || facts->privileges.sys_ptrace);
+}
+
+static void plan_method(const struct request *request, const struct facts *facts, struct plan *plan)
+{
+	enum cause cause = preload_cause(facts);
+
+	if (cause == CAUSE_NONE && request->method != METHOD_INJECT) {
+		plan->action = ACTION_PRELOAD;
+		plan->method = METHOD_PRELOAD;
+		plan->arm_backstop = request->required && !facts->timer_discarded;
+		return;
+	}
+	if (request->method != METHOD_PRELOAD && may_inject(facts)) {
+		plan->action = ACTION_INJECT;
+		plan->method = METHOD_INJECT;
+		plan->request_for_chain = facts->helper.state == HELPER_USABLE;
+		return;
+	}
+	plan->action = request->required ? ACTION_REFUSE : ACTION_UNLOCKED;
+	plan->cause = cause;
+}
+
+void plan_make(const struct request *request, const struct facts *facts, struct plan *plan)
+{
+	*plan = (struct plan){.action = ACTION_REFUSE};
+	plan->memlock = facts->memlock;
+	if (facts->target.kind == TARGET_ABSENT) {
+		plan->action = ACTION_EXECUTE_AND_FAIL;
+		return;
+	}
+	if (request->lock_memory && !facts->memlock_known) {
+		plan->cause = CAUSE_LIMIT_UNKNOWN;
+		plan->action = request->required ? ACTION_REFUSE : ACTION_UNLOCKED;
+		return;
+	}
+	if (request->lock_memory || request->has_memlock_soft || request->has_memlock_hard)
+		plan_memlock(request, facts, plan);
+	if (!request->lock_memory) {
+		plan->action = ACTION_UNLOCKED;
+		return;
+	}
+	if (plan->cause == CAUSE_HARD_LIMIT && request->required)
+		return;
+	if (plan->memlock.soft != SIZE_UNLIMITED && !plan_finite_limit(request, facts, plan))
+		return;
+	if (!facts->proc_available) {
+		plan->cause = CAUSE_NO_PROC;
+		plan->action = request->required ? ACTION_REFUSE : ACTION_UNLOCKED;
+		return;
+	}
+	plan->probe = true;
+	plan_method(request, facts, plan);
+}
+
+void plan_lock_flags(const struct request *request, const struct plan *plan, int flags[2])
+{
+	int on_fault = request->lock == LOCK_ON_FAULT ? MCL_ONFAULT : 0;
+
+	flags[1] = 0;
+	if (plan->startup_only) {
+		flags[0] = MCL_CURRENT | on_fault;
+	} else if (request->lock == LOCK_STARTUP) {
+		flags[0] = MCL_CURRENT;
+		flags[1] = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
+	} else {
+		flags[0] = MCL_CURRENT | MCL_FUTURE | on_fault;
+	}
+}

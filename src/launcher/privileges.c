@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "launcher/privileges.h"
+
+#include "common/procfs.h"
+#include <cap-ng.h>
+#include <errno.h>
+#include <linux/securebits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Inode of the initial user namespace in nsfs (kernel include/linux/proc_ns.h, PROC_USER_INIT_INO).
+ */
+enum { INITIAL_USER_NAMESPACE = 0xEFFFFFFDU };
+
+static bool in_user_namespace(void)
+{
+	char path[64], map[256];
+	struct stat status;
+	unsigned inside, outside;
+	unsigned long count;
+
+	if (procfs_path(path, sizeof(path), "/proc/self/ns/user") == 0 && stat(path, &status) == 0)
+		return status.st_ino != INITIAL_USER_NAMESPACE;
+	if (procfs_read("/proc/self/uid_map", map, sizeof(map)) <= 0)
+		return false;
+	return sscanf(map, "%u %u %lu", &inside, &outside, &count) != 3 || inside != 0 ||
+	       outside != 0 || count != UINT32_MAX;
+}
+
+static void read_process_attributes(struct privileges *privileges)
+{
+	int secure_bits = prctl(PR_GET_SECUREBITS);
+	char status[8192];
+	uint64_t seccomp = 0;
+
+	privileges->root_has_no_privileges = secure_bits > 0 && (secure_bits & SECBIT_NOROOT);
+	privileges->ambient_forbidden =
+		secure_bits > 0 && (secure_bits & SECBIT_NO_CAP_AMBIENT_RAISE);
+	privileges->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	if (procfs_read("/proc/self/status", status, sizeof(status)) > 0)
+		procfs_status_number(status, "Seccomp", &seccomp);
+	privileges->seccomp_filter = seccomp != 0;
+	privileges->user_namespace = in_user_namespace();
+}
+
+static void read_sets(struct capability_sets *sets, unsigned capability)
+{
+	sets->effective = capng_have_capability(CAPNG_EFFECTIVE, capability) != 0;
+	sets->permitted = capng_have_capability(CAPNG_PERMITTED, capability) != 0;
+	sets->inheritable = capng_have_capability(CAPNG_INHERITABLE, capability) != 0;
+	/* Asked directly: without /proc libcap-ng knows neither of these two. */
+	sets->ambient = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1;
+	sets->bounding = prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1;
+}
+
+void privileges_read(struct privileges *privileges)
+{
+	*privileges = (struct privileges){0};
+	privileges->real_user = getuid();
+	privileges->effective_user = geteuid();
+	privileges->real_group = getgid();
+	privileges->effective_group = getegid();
+	if (capng_get_caps_process() == 0) {
+		read_sets(&privileges->ipc_lock, CAP_IPC_LOCK);
+		privileges->sys_ptrace =
+			capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_PTRACE) != 0;
+	}
+	read_process_attributes(privileges);
+}
+
+bool privileges_ipc_lock_after_exec(const struct privileges *privileges)
+{
+	const struct capability_sets *sets = &privileges->ipc_lock;
+	bool is_root = privileges->effective_user == 0 && !privileges->root_has_no_privileges;
+
+	/* root: file capabilities count as full. no_new_privs: never more than before. */
+	if (is_root)
+		return (sets->inheritable || sets->bounding) &&
+		       (sets->permitted || !privileges->no_new_privileges);
+	return sets->ambient;
+}
+
+bool privileges_may_keep_ipc_lock(const struct privileges *privileges)
+{
+	const struct capability_sets *sets = &privileges->ipc_lock;
+
+	/* Ambient needs permitted and inheritable; inheritable may be raised within the bounding
+	 * set. */
+	return sets->permitted && (sets->inheritable || sets->bounding) &&
+	       !privileges->ambient_forbidden;
+}
+
+int privileges_raise_ipc_lock(void)
+{
+	if (capng_get_caps_process() != 0 ||
+	    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_IPC_LOCK) != 0 ||
+	    capng_apply(CAPNG_SELECT_CAPS) != 0)
+		return -EPERM;
+	return 0;
+}
+
+int privileges_keep_only_ipc_lock(void)
+{
+	capng_clear(CAPNG_SELECT_CAPS);
+	capng_clear(CAPNG_SELECT_AMBIENT);
+	if (capng_update(CAPNG_ADD,
+			 CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_AMBIENT,
+			 CAP_IPC_LOCK) != 0 ||
+	    capng_apply(CAPNG_SELECT_CAPS) != 0 || capng_apply(CAPNG_SELECT_AMBIENT) != 0)
+		return -EPERM;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_IPC_LOCK, 0, 0) != 1)
+		return -EPERM;
+	return 0;
+}

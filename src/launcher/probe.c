@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "launcher/probe.h"
+
+#include "inspect/proof.h"
+#include <errno.h>
+#include <sys/mman.h>
+
+#ifndef MCL_ONFAULT
+#define MCL_ONFAULT 4
+#endif
+
+int probe_lock(const int flags[2], const char **call)
+{
+	enum proof_level level = (flags[0] & MCL_ONFAULT) ? PROOF_LOCKED : PROOF_RESIDENT;
+	struct proof proof;
+	int result;
+
+	*call = "mlockall";
+	for (int index = 0; index < 2 && flags[index] != 0; index++)
+		if (mlockall(flags[index]) != 0)
+			return -errno;
+	*call = "/proc/self/smaps";
+	result = proof_read(0, &proof);
+	if (result != 0)
+		return result;
+	return proof_holds(&proof, level) ? 0 : -EIO;
+}

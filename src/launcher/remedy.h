@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* Causes and remedies in words: one remedy, for the place where we run and no other. Pure. */
+#ifndef DUENDE_REMEDY_H
+#define DUENDE_REMEDY_H
+
+#include "common/failure.h"
+#include "inspect/place.h"
+#include "launcher/plan.h"
+
+/* Fills in *failure for a plan that refuses or runs COMMAND unlocked (exit status 120). */
+void remedy_describe(const struct request *request, const struct facts *facts,
+		     const struct plan *plan, enum place place, struct failure *failure);
+
+/* The remedy alone for a finite memory limit that the capability does not lift. `text` of `size`
+ * bytes. */
+void remedy_for_limit(const struct facts *facts, enum place place, char *text, unsigned size);
+
+/* The probe failed in `call` with `error_number`: fills in *failure. */
+void remedy_describe_probe(const struct request *request, const struct facts *facts,
+			   const struct plan *plan, enum place place, const char *call,
+			   int error_number, struct failure *failure);
+
+/* One word for each cause, stable, for --json. */
+const char *cause_name(enum cause cause);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "launcher/report.h"
+
+#include "common/size.h"
+#include "launcher/remedy.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Both forms come from the same calls, so that neither can know more than the other. */
+struct report {
+	bool json;
+	unsigned count; /* fields written so far */
+};
+
+/* JSON strings are UTF-8 (RFC 8259); paths are bytes. What is not ASCII is written as \u00XX. */
+static void write_json_string(const char *text)
+{
+	putchar('"');
+	for (const unsigned char *byte = (const unsigned char *)text; *byte != '\0'; byte++) {
+		if (*byte == '"' || *byte == '\\')
+			printf("\\%c", *byte);
+		else if (*byte < 0x20 || *byte >= 0x7f)
+			printf("\\u%04x", *byte);
+		else
+			putchar(*byte);
+	}
+	putchar('"');
+}
+
+static void begin_field(struct report *report, const char *name)
+{
+	if (report->json)
+		printf("%s\"%s\":", report->count++ ? "," : "{", name);
+	else
+		printf("%-12s ", name);
+}
+
+static void write_field(struct report *report, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void write_field(struct report *report, const char *name, const char *format, ...)
+{
+	char text[8192];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	begin_field(report, name);
+	if (report->json)
+		write_json_string(text);
+	else
+		printf("%s\n", text);
+}
+
+static const char *kind_name(enum target_kind kind)
+{
+	switch (kind) {
+	case TARGET_DYNAMIC:
+		return "dynamic";
+	case TARGET_STATIC:
+		return "static";
+	case TARGET_UNREADABLE:
+		return "unreadable";
+	case TARGET_ABSENT:
+		return "absent";
+	case TARGET_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+static const char *action_name(const struct plan *plan)
+{
+	switch (plan->action) {
+	case ACTION_PRELOAD:
+		return "preload";
+	case ACTION_INJECT:
+		return "inject";
+	case ACTION_UNLOCKED:
+		return "run unlocked";
+	case ACTION_EXECUTE_AND_FAIL:
+		return "execve fails";
+	case ACTION_REFUSE:
+		break;
+	}
+	return "refuse";
+}
+
+static const char *lock_name(const struct request *request, const struct plan *plan)
+{
+	static const char *const names[] = {"full", "startup", "on-fault"};
+
+	return plan->startup_only ? "what is mapped at the start" : names[request->lock];
+}
+
+static const char *children_name(const struct request *request)
+{
+	static const char *const names[] = {"none", "forked", "all"};
+
+	return names[request->children];
+}
+
+static void write_facts(struct report *report, const struct request *request,
+			const struct facts *facts, const struct plan *plan)
+{
+	char soft[SIZE_TEXT_LENGTH], hard[SIZE_TEXT_LENGTH], new_soft[SIZE_TEXT_LENGTH],
+		new_hard[SIZE_TEXT_LENGTH];
+	const struct target *target = &facts->target;
+	const struct capability_sets *sets = &facts->privileges.ipc_lock;
+
+	write_field(report, "command", "%s", target->path);
+	write_field(report, "program", "%s", target->program);
+	write_field(report, "kind", "%s", kind_name(target->kind));
+	write_field(report, "abi", "%s", abi_name(target->elf.abi));
+	write_field(report, "action", "%s", action_name(plan));
+	write_field(report, "cause", "%s", cause_name(plan->cause));
+	write_field(report, "lock", "%s", lock_name(request, plan));
+	write_field(report, "children", "%s", children_name(request));
+	write_field(report, "required", "%s", request->required ? "yes" : "no");
+	write_field(report, "helper", "%s", facts->helper.path);
+	write_field(report, "memlock", "%s:%s -> %s:%s", size_format(facts->memlock.soft, soft),
+		    size_format(facts->memlock.hard, hard),
+		    size_format(plan->memlock.soft, new_soft),
+		    size_format(plan->memlock.hard, new_hard));
+	write_field(report, "capability", "CAP_IPC_LOCK%s%s%s%s%s%s",
+		    sets->effective ? " effective" : "", sets->permitted ? " permitted" : "",
+		    sets->inheritable ? " inheritable" : "", sets->ambient ? " ambient" : "",
+		    sets->bounding ? " bounding" : "",
+		    facts->capability_honoured ? ", honoured" : "");
+}
+
+static void write_step(struct report *report, unsigned *number, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void write_step(struct report *report, unsigned *number, const char *format, ...)
+{
+	char text[2048];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (report->json) {
+		if (*number > 0)
+			putchar(',');
+		write_json_string(text);
+	} else {
+		printf("  %u. %s\n", *number + 1, text);
+	}
+	(*number)++;
+}
+
+static void write_attribute_steps(struct report *report, unsigned *number,
+				  const struct request *request)
+{
+	char size[SIZE_TEXT_LENGTH];
+
+	if (request->has_stack_limit)
+		write_step(report, number, "set RLIMIT_STACK to %s",
+			   size_format(request->stack_limit, size));
+	if (request->has_oom_score_adj)
+		write_step(report, number, "set oom_score_adj to %d", request->oom_score_adj);
+	if (request->io_flusher)
+		write_step(report, number, "set PR_SET_IO_FLUSHER");
+	if (request->realtime)
+		write_step(report, number, "set SCHED_FIFO priority %d",
+			   request->realtime_priority);
+}
+
+static void write_lock_steps(struct report *report, unsigned *number, const struct request *request,
+			     const struct plan *plan)
+{
+	if (plan->action != ACTION_PRELOAD && plan->action != ACTION_INJECT)
+		return;
+	write_step(report, number, "probe: lock duende-run itself and prove it");
+	if (plan->action == ACTION_INJECT)
+		write_step(report, number,
+			   "fork the tracer, which locks COMMAND at its first instruction");
+	else
+		write_step(report, number, "put the helper into LD_PRELOAD");
+	if (plan->arm_backstop)
+		write_step(report, number, "arm ITIMER_REAL for %ld s", request->lock_timeout);
+}
+
+static void write_steps(struct report *report, const struct request *request,
+			const struct facts *facts, const struct plan *plan)
+{
+	char soft[SIZE_TEXT_LENGTH], hard[SIZE_TEXT_LENGTH];
+	unsigned number = 0;
+
+	begin_field(report, "steps");
+	putchar(report->json ? '[' : '\n');
+	if (plan->action != ACTION_REFUSE) {
+		if (plan->set_memlock)
+			write_step(report, &number, "set RLIMIT_MEMLOCK to %s:%s",
+				   size_format(plan->memlock.soft, soft),
+				   size_format(plan->memlock.hard, hard));
+		write_attribute_steps(report, &number, request);
+		if (facts->has_identity)
+			write_step(report, &number, "become user %u%s", (unsigned)facts->user,
+				   plan->keep_capability ? ", CAP_IPC_LOCK ambient" : "");
+		write_lock_steps(report, &number, request, plan);
+		write_step(report, &number, "execve %s", facts->target.path);
+	}
+	if (report->json)
+		putchar(']');
+}
+
+static void write_verdict(struct report *report, const struct plan *plan,
+			  const struct failure *failure)
+{
+	bool locked = plan->action == ACTION_PRELOAD || plan->action == ACTION_INJECT;
+
+	write_field(report, "verdict", "%s",
+		    plan->action == ACTION_REFUSE	      ? "would not run"
+		    : plan->action == ACTION_EXECUTE_AND_FAIL ? "cannot be executed"
+		    : locked && plan->startup_only	      ? "would run, partly locked"
+		    : locked				      ? "would run locked"
+							      : "would run unlocked");
+	if (failure == NULL)
+		return;
+	write_field(report, "reason", "%s%s%s%s%s", failure->what,
+		    failure->error_number ? ": " : "",
+		    failure->error_number ? strerror(failure->error_number) : "",
+		    failure->cause[0] ? ": " : "", failure->cause);
+	if (failure->remedy[0] != '\0')
+		write_field(report, "remedy", "%s", failure->remedy);
+}
+
+int report_plan(const struct request *request, const struct facts *facts, const struct plan *plan,
+		const struct failure *failure)
+{
+	struct report report = {.json = request->json};
+
+	/* Nothing else has been looked at then. */
+	if (plan->action == ACTION_EXECUTE_AND_FAIL) {
+		write_field(&report, "command", "%s", request->command[0]);
+	} else {
+		write_facts(&report, request, facts, plan);
+		write_steps(&report, request, facts, plan);
+	}
+	write_verdict(&report, plan, failure);
+	if (report.json)
+		puts("}");
+	return fflush(stdout) != 0 || ferror(stdout) ? -errno : 0;
+}

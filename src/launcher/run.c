@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "launcher/run.h"
+
+#include "common/message.h"
+#include "common/size.h"
+#include "launcher/attributes.h"
+#include "launcher/environment.h"
+#include "launcher/probe.h"
+#include "launcher/remedy.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+void run_describe_exec_error(const struct target *target, int error_number, struct failure *failure)
+{
+	const char *path = target->path[0] != '\0' ? target->path : target->culprit;
+	bool is_other = target->culprit[0] != '\0' && strcmp(target->culprit, path) != 0;
+
+	failure_set(failure, error_number == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE,
+		    error_number, "execve", "%s", path[0] != '\0' ? path : "''");
+	if (is_other && (error_number == ENOENT || error_number == EACCES))
+		snprintf(failure->cause, sizeof(failure->cause), "it needs %.480s",
+			 target->culprit);
+	else if (error_number == ENOEXEC)
+		snprintf(failure->cause, sizeof(failure->cause),
+			 "it is neither a program nor a script with a #! line");
+}
+
+/* --- steps ---------------------------------------------------------------------------------------
+ */
+
+static int apply_memlock(const struct request *request, const struct plan *plan,
+			 struct failure *failure)
+{
+	int result = plan->set_memlock ? limits_write(RLIMIT_MEMLOCK, &plan->memlock) : 0;
+
+	if (result == 0)
+		return 0;
+	failure_set(failure, EXIT_NOT_LOCKED, -result, "prlimit", "RLIMIT_MEMLOCK cannot be set");
+	if (request->required)
+		return -1;
+	message_failure_as_warning(failure);
+	return 0;
+}
+
+static int apply_attributes(const struct request *request, struct failure *failure)
+{
+	for (unsigned index = 0; index < ATTRIBUTE_COUNT; index++) {
+		if (attribute_apply(index, request, failure) == 0)
+			continue;
+		if (request->required)
+			return -1;
+		message_failure_as_warning(failure);
+	}
+	return 0;
+}
+
+static void warn_about_user_change(const struct plan *plan)
+{
+	char limit[SIZE_TEXT_LENGTH];
+	enum place place = place_find();
+	const char *remedy =
+		place == PLACE_DOCKER || place == PLACE_PODMAN ? "--ulimit memlock=-1:-1"
+		: place == PLACE_SYSTEMD		       ? "LimitMEMLOCK=infinity"
+		: place == PLACE_KUBERNETES ? "a node whose runtime allows an unlimited "
+					      "RLIMIT_MEMLOCK"
+					    : "an unlimited RLIMIT_MEMLOCK";
+
+	message_warning(
+		"RLIMIT_MEMLOCK is %s and only root's CAP_IPC_LOCK lifts it: if COMMAND changes "
+		"its user, its allocations will fail; use %s, or --user=USER",
+		size_format(plan->memlock.soft, limit), remedy);
+}
+
+static void print_warnings(struct request *request, const struct facts *facts,
+			   const struct plan *plan)
+{
+	struct failure failure;
+
+	if (plan->action == ACTION_UNLOCKED && plan->cause != CAUSE_NONE) {
+		remedy_describe(request, facts, plan, place_find(), &failure);
+		message_failure_as_warning(&failure);
+	} else if (plan->cause == CAUSE_HARD_LIMIT) {
+		remedy_describe(request, facts, plan, place_find(), &failure);
+		message_failure_as_warning(&failure);
+		request->quiet = true; /* one warning is enough: the helper gives none */
+	}
+}
+
+/* Under the credentials that COMMAND will have: what fails here would otherwise be found out by the
+ * loader, which does not stop. Returns 0, or -1 with *failure. */
+static int probe(const struct request *request, const struct facts *facts, const struct plan *plan,
+		 struct facts *probed, struct failure *failure)
+{
+	struct plan found = *plan;
+	const char *call;
+	int flags[2];
+	int result;
+
+	if (plan->action == ACTION_PRELOAD && helper_file_probe(&probed->helper) != HELPER_USABLE) {
+		found.cause = CAUSE_HELPER;
+		remedy_describe(request, probed, &found, place_find(), failure);
+		return -1;
+	}
+	plan_lock_flags(request, plan, flags);
+	result = probe_lock(flags, &call);
+	if (result != 0) {
+		remedy_describe_probe(request, facts, plan, place_find(), call, -result, failure);
+		return -1;
+	}
+	return 0;
+}
+
+/* --- the timer -----------------------------------------------------------------------------------
+ */
+
+/* A timer that is pending now belongs to COMMAND (setitimer(2): kept by execve); the helper gives
+ * it back. */
+static struct pending_timer save_timer(void)
+{
+	struct pending_timer pending = {0};
+	struct itimerval timer;
+	struct timespec now;
+
+	if (getitimer(ITIMER_REAL, &timer) != 0 ||
+	    (timer.it_value.tv_sec == 0 && timer.it_value.tv_usec == 0) ||
+	    clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+		return pending;
+	pending.expiry.tv_sec = now.tv_sec + timer.it_value.tv_sec;
+	pending.expiry.tv_nsec = now.tv_nsec + timer.it_value.tv_usec * 1000;
+	if (pending.expiry.tv_nsec >= 1000000000) {
+		pending.expiry.tv_sec++;
+		pending.expiry.tv_nsec -= 1000000000;
+	}
+	pending.interval = timer.it_interval;
+	return pending;
+}
+
+/* If the loader drops the helper without a word, nothing else would ever stop COMMAND. It is no
+ * proof: where SIGALRM is discarded it does not help. */
+static void arm_backstop(const struct request *request)
+{
+	struct itimerval timer = {.it_value = {.tv_sec = request->lock_timeout}};
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* --- preload -------------------------------------------------------------------------------------
+ */
+
+static int prepare_preload(const struct request *request, const struct facts *facts,
+			   const struct plan *plan, struct failure *failure)
+{
+	char remedy[512] = "";
+	struct pending_timer timer = save_timer();
+	int result;
+
+	if (plan->budget)
+		snprintf(remedy, sizeof(remedy), "name a larger --memlock");
+	else if (plan->memlock.soft != SIZE_UNLIMITED)
+		remedy_for_limit(facts, place_find(), remedy, sizeof(remedy));
+	result = environment_add_request(request, facts, plan, remedy, &timer);
+	if (result != 0)
+		return failure_set(failure, EXIT_NOT_LOCKED, -result, "read",
+				   "the request for the helper cannot be made");
+	if (plan->arm_backstop)
+		arm_backstop(request);
+	return 0;
+}
+
+static void execute(const struct request *request, const struct target *target,
+		    struct failure *failure)
+{
+	if (request->argv0 != NULL)
+		request->command[0] = (char *)request->argv0;
+	execve(target->path, request->command, environ);
+	run_describe_exec_error(target, errno, failure);
+}
+
+/* Everything that can still go wrong with the lock. Returns 0; where COMMAND may run unlocked the
+ * failure has been printed as its one warning; -1: it must not run. */
+static int prepare_lock(const struct request *request, const struct facts *facts,
+			const struct plan *plan, struct failure *failure)
+{
+	struct facts probed = *facts;
+
+	if (plan->action != ACTION_PRELOAD)
+		return 0;
+	if (probe(request, facts, plan, &probed, failure) == 0 &&
+	    prepare_preload(request, facts, plan, failure) == 0) {
+		if (plan->warn_user_change)
+			warn_about_user_change(plan);
+		return 0;
+	}
+	if (request->required)
+		return -1;
+	message_failure_as_warning(failure);
+	return 0;
+}
+
+void run_command(struct request *request, const struct facts *facts, const struct plan *plan,
+		 const struct identity *identity, struct failure *failure)
+{
+	if (apply_memlock(request, plan, failure) != 0 || apply_attributes(request, failure) != 0)
+		return;
+	print_warnings(request, facts, plan);
+	if (identity != NULL && identity_assume(identity, plan->keep_capability, failure) != 0)
+		return;
+	if (prepare_lock(request, facts, plan, failure) != 0)
+		return;
+	execute(request, &facts->target, failure);
+}
