@@ -1,0 +1,264 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# Installs what the tests need, and runs them:
+#
+#   tests/run.sh              everything (under half an hour)
+#   tests/run.sh --quick      what takes seconds: no daemons, containers, machines (under 3 minutes)
+#   tests/run.sh SUITE...     these alone, by name: build unit lint fuzz, or tests/SUITE.bats
+#
+# The last line is "N passed, N failed, N skipped"; every skip is listed with its reason before it.
+# Environment: CI=true makes a skip of something that can run here a failure; DUENDE_NESTED=1 (set by
+# the container suite) leaves out what starts containers and machines; DUENDE_CACHE is a folder for
+# downloads that are kept between runs (default: .cache in the checkout).
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top"
+export DUENDE_BUILD=${DUENDE_BUILD:-$top/build}
+export DUENDE_ASAN_BUILD=${DUENDE_ASAN_BUILD:-$top/build-asan}
+export DUENDE_CACHE=${DUENDE_CACHE:-$top/.cache}
+export BATS_LIB_PATH=${BATS_LIB_PATH:-/usr/lib/bats}
+export LC_ALL=C.UTF-8
+[ "${CI:-}" != true ] || export DUENDE_FORBID_SKIP=1
+
+quick_suites=(build unit lint documentation input fail_closed transparency chains)
+full_suites=(build unit lint fuzz documentation input fail_closed transparency chains daemons)
+contained_suites=(containers vm)
+
+passed=0
+failed=0
+skips=()
+failures=()
+
+say() {
+    printf '\n== %s (%d s)\n' "$*" "$SECONDS"
+}
+
+pass() {
+    passed=$((passed + 1))
+    printf 'ok %s\n' "$1"
+}
+
+fail() {
+    failed=$((failed + 1))
+    failures+=("$1")
+    printf 'not ok %s\n' "$1"
+}
+
+# check NAME COMMAND...: one test that is a command; its output is shown only when it fails.
+check() {
+    local name=$1 output
+    shift
+    output=$(mktemp)
+    if "$@" >"$output" 2>&1; then
+        pass "$name"
+    else
+        fail "$name"
+        sed 's/^/# /' "$output" | tail -n 200
+    fi
+    rm -f "$output"
+}
+
+# Counts lines of the Test Anything Protocol on standard input while it passes them on.
+count_tap() {
+    local suite=$1 line plan=0 seen=0
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        case $line in
+            1..*) plan=${line#1..} ;;
+            "ok "*"# skip"* | "ok "*"# SKIP"*)
+                skips+=("$suite: ${line#ok * }")
+                seen=$((seen + 1))
+                ;;
+            "ok "*)
+                passed=$((passed + 1))
+                seen=$((seen + 1))
+                ;;
+            "not ok "*)
+                failed=$((failed + 1))
+                failures+=("$suite: ${line#not ok * }")
+                seen=$((seen + 1))
+                ;;
+        esac
+    done
+    if [ "$seen" -eq 0 ] || { [ "$plan" -gt 0 ] && [ "$seen" -lt "$plan" ]; }; then
+        fail "$suite: only $seen of $plan tests reported a result"
+    fi
+}
+
+# --- installing -------------------------------------------------------------------------------------
+
+is_nested() {
+    [ "${DUENDE_NESTED:-}" = 1 ]
+}
+
+needed_packages() {
+    local file
+    for file in tests/packages.d/*; do
+        is_nested && case ${file##*/} in containers | vm) continue ;; esac
+        grep -hv '^#' "$file"
+    done | sort -u
+}
+
+install_packages() {
+    local package missing=()
+    for package in $(needed_packages); do
+        dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed' ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installing ${#missing[@]} packages: ${missing[*]}"
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "run.sh: run this as root, or install: ${missing[*]}" >&2
+        exit 1
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q >/dev/null
+    apt-get install -q -y --no-install-recommends "${missing[@]}" >"$top/.apt.log" 2>&1 || {
+        tail -n 50 "$top/.apt.log"
+        exit 1
+    }
+    rm -f "$top/.apt.log"
+}
+
+# --- suites of commands -----------------------------------------------------------------------------
+
+configure_and_build() {
+    local folder=$1
+    shift
+    cmake -S . -B "$folder" -G Ninja -DDUENDE_WERROR=ON -DDUENDE_TESTS=ON "$@" &&
+        cmake --build "$folder"
+}
+
+suite_build() {
+    check "gcc builds without a warning, launcher static" configure_and_build "$DUENDE_BUILD"
+    check "the launcher has no dynamic loader" \
+        sh -c '! readelf -lW "$1" | grep -q INTERP' - "$DUENDE_BUILD/duende-run"
+    check "clang builds without a warning" \
+        configure_and_build "$top/build-clang" -DCMAKE_C_COMPILER=clang
+    check "the dynamic launcher builds with sanitizers" \
+        configure_and_build "$DUENDE_ASAN_BUILD" -DDUENDE_STATIC=OFF \
+        -DDUENDE_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=Debug
+    check "the helper builds for aarch64" tests/cross/aarch64.sh build
+}
+
+suite_unit() {
+    local folder program
+    for folder in "$DUENDE_BUILD" "$DUENDE_ASAN_BUILD"; do
+        for program in "$folder"/tests/test_*; do
+            [ -x "$program" ] && [ -f "$program" ] || continue
+            count_tap "unit ${program##*/} (${folder##*/})" \
+                < <(CMOCKA_MESSAGE_OUTPUT=TAP "$program" 2>&1 || true)
+        done
+    done
+}
+
+sources() {
+    git ls-files -co --exclude-standard -- "$@" 2>/dev/null || find "$@" -type f
+}
+
+shell_scripts() {
+    {
+        sources packaging tests docker .ci | grep -E '\.(sh|bash)$' || true
+        sources packaging tests docker .ci | grep -vE '\.[a-z0-9]+$' |
+            xargs -r grep -lE '^#!/bin/(ba)?sh|^#!/usr/bin/env bash' 2>/dev/null || true
+    } | sort -u
+}
+
+bats_files() {
+    sources tests | grep -E '\.bats$' || true
+}
+
+suite_lint() {
+    local c_files shells
+    mapfile -t c_files < <(sources src tests | grep -E '\.[ch]$')
+    mapfile -t shells < <(shell_scripts)
+    check "the C code is formatted" clang-format --dry-run -Werror "${c_files[@]}"
+    # shellcheck disable=SC2046 # file names without blanks
+    check "clang-tidy finds nothing" clang-tidy --quiet -p "$top/build-clang" \
+        $(sources src | grep -E '\.c$' | grep -v '^src/preload/')
+    check "clang-tidy finds nothing in the helper" tests/tidy_helper.sh
+    check "cppcheck finds nothing" cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+        --enable=warning,portability,performance --suppress=missingIncludeSystem \
+        --suppress=normalCheckLevelMaxBranches -D__x86_64__ -D__LP64__ -DDUENDE_VERSION='""' \
+        -DDUENDE_HELPER_FOLDER='""' -Isrc src
+    check "shellcheck finds nothing" shellcheck -x -P SCRIPTDIR "${shells[@]}"
+    check "the shell code is formatted" shfmt -d -i 4 -ci "${shells[@]}"
+}
+
+suite_fuzz() {
+    local seconds=${DUENDE_FUZZ_SECONDS:-10} target
+    check "the fuzz targets build" configure_and_build "$top/build-fuzz" \
+        -DCMAKE_C_COMPILER=clang -DDUENDE_TESTS=OFF -DDUENDE_FUZZ=ON -DDUENDE_STATIC=OFF \
+        -DDUENDE_SANITIZE=address,undefined
+    for target in "$top"/build-fuzz/tests/fuzz_*; do
+        [ -x "$target" ] && [ -f "$target" ] || continue
+        check "${target##*/} finds nothing in $seconds s" fuzz_one "$target" "$seconds"
+    done
+}
+
+# New inputs go to a scratch folder: the corpus in the tree is only read.
+fuzz_one() {
+    local target=$1 seconds=$2 name scratch
+    name=${target##*/fuzz_}
+    scratch=$(mktemp -d)
+    "$target" -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$scratch/" \
+        "$scratch" "tests/fuzz/corpus/$name" || return 1
+    rm -rf "$scratch"
+}
+
+# --- suites of bats ---------------------------------------------------------------------------------
+
+suite_bats() {
+    count_tap "$1" < <(bats --tap "tests/$1.bats" 2>&1 </dev/null || true)
+}
+
+run_suite() {
+    say "$1"
+    if [ "$(type -t "suite_$1")" = function ]; then
+        "suite_$1"
+    elif [ -f "tests/$1.bats" ]; then
+        suite_bats "$1"
+    else
+        fail "there is no suite '$1'"
+    fi
+}
+
+selected_suites() {
+    if [ "${1:-}" = --quick ]; then
+        printf '%s\n' "${quick_suites[@]}"
+    elif [ $# -gt 0 ]; then
+        printf '%s\n' "$@"
+    else
+        printf '%s\n' "${full_suites[@]}"
+        is_nested || printf '%s\n' "${contained_suites[@]}"
+    fi
+}
+
+main() {
+    local suite skip
+    install_packages
+    for suite in $(selected_suites "$@"); do
+        run_suite "$suite"
+    done
+    if is_nested && [ $# -eq 0 ]; then
+        skips+=("containers: not started inside a container" "vm: not started inside a container")
+    fi
+    say "results"
+    for failure in "${failures[@]}"; do
+        printf 'failed: %s\n' "$failure"
+    done
+    for skip in "${skips[@]}"; do
+        printf 'skipped: %s\n' "$skip"
+    done
+    printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "${#skips[@]}"
+    [ "$failed" -eq 0 ]
+}
+
+case ${1:-} in
+    -h | --help)
+        sed -n '3,14s/^# \{0,1\}//p' "$0"
+        exit 0
+        ;;
+esac
+main "$@"

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* A folder of real files for one test, and the kernel's own verdict on them. */
+#ifndef DUENDE_TESTS_SCRATCH_H
+#define DUENDE_TESTS_SCRATCH_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Must come after the headers above (cmocka(3)). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+struct scratch {
+	char folder[64];
+	int previous; /* working directory before */
+};
+
+/* Makes the folder the working directory, so that relative names can be used. */
+static inline int scratch_setup(void **state)
+{
+	struct scratch *scratch = calloc(1, sizeof(*scratch));
+
+	assert_non_null(scratch);
+	snprintf(scratch->folder, sizeof(scratch->folder), "/tmp/duende-unit.XXXXXX");
+	assert_non_null(mkdtemp(scratch->folder));
+	assert_int_equal(chmod(scratch->folder, 0755), 0);
+	scratch->previous = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(scratch->previous >= 0);
+	assert_int_equal(chdir(scratch->folder), 0);
+	*state = scratch;
+	return 0;
+}
+
+static inline int scratch_remove_entry(const char *path, const struct stat *status, int type,
+				       struct FTW *position)
+{
+	(void)status;
+	(void)type;
+	(void)position;
+	return remove(path);
+}
+
+static inline int scratch_teardown(void **state)
+{
+	struct scratch *scratch = *state;
+
+	assert_int_equal(fchdir(scratch->previous), 0);
+	close(scratch->previous);
+	nftw(scratch->folder, scratch_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	free(scratch);
+	return 0;
+}
+
+static inline void scratch_write(const char *path, const void *bytes, size_t size, mode_t mode)
+{
+	int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(descriptor >= 0);
+	assert_int_equal(write(descriptor, bytes, size), (ssize_t)size);
+	/* Before fchmod(2): a later write(2) would clear set-ID bits (inode(7)). */
+	assert_int_equal(fchmod(descriptor, mode), 0);
+	assert_int_equal(close(descriptor), 0);
+}
+
+static inline void scratch_text(const char *path, const char *text, mode_t mode)
+{
+	scratch_write(path, text, strlen(text), mode);
+}
+
+/* What execve(2) itself says of the file: 0 if it starts it. */
+static inline int kernel_verdict(const char *path)
+{
+	char *const arguments[] = {(char *)path, NULL};
+	char *const environment[] = {NULL};
+	int channel[2];
+	int error = 0;
+	pid_t child;
+
+	assert_int_equal(pipe2(channel, O_CLOEXEC), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		execve(path, arguments, environment);
+		error = errno;
+		_exit(write(channel[1], &error, sizeof(error)) < 0);
+	}
+	close(channel[1]);
+	if (read(channel[0], &error, sizeof(error)) != sizeof(error))
+		error = 0;
+	close(channel[0]);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	return error;
+}
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "common/failure.h"
+#include "common/procfs.h"
+#include "inspect/place.h"
+#include "inspect/security_module.h"
+#include "launcher/environment.h"
+#include "preload/contract.h"
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void the_helper_comes_first_but_behind_sanitizers(void **state)
+{
+	static const struct {
+		const char *value, *expected;
+	} rows[] = {
+		{NULL, "/l/h.so"},
+		{"", "/l/h.so:"},
+		{"/a.so", "/l/h.so:/a.so"},
+		{"/a.so /b.so", "/l/h.so:/a.so /b.so"},
+		{"libasan.so.8", "libasan.so.8:/l/h.so"},
+		{"/usr/lib/libasan.so.8:/a.so", "/usr/lib/libasan.so.8:/l/h.so:/a.so"},
+		{"libasan.so.8 libubsan.so.1 /a.so", "libasan.so.8 libubsan.so.1:/l/h.so /a.so"},
+		{"/a.so:libasan.so.8", "/l/h.so:/a.so:libasan.so.8"},
+	};
+
+	(void)state;
+	for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+		char *value = environment_preload_value(rows[row].value, "/l/h.so");
+
+		assert_string_equal(value, rows[row].expected);
+		free(value);
+	}
+}
+
+/* A launch inside of a launch leaves nothing of the outer one. */
+static void a_nested_launch_undoes_the_outer_one(void **state)
+{
+	static const char *const originals[] = {NULL, "", "/a.so", "libasan.so.8:/b.so",
+						"libasan.so.8"};
+
+	(void)state;
+	for (size_t row = 0; row < sizeof(originals) / sizeof(originals[0]); row++) {
+		struct request request;
+		struct facts facts = {.helper = {.state = HELPER_USABLE, .path = "/l/h.so"}};
+		struct plan plan = {.action = ACTION_PRELOAD};
+		struct pending_timer timer = {.expiry = {5, 6}};
+
+		request_initialise(&request);
+		request.required = (row % 2) == 0;
+		if (originals[row] == NULL)
+			unsetenv("LD_PRELOAD");
+		else
+			setenv("LD_PRELOAD", originals[row], 1);
+		assert_int_equal(
+			environment_add_request(&request, &facts, &plan, "a: remedy", &timer), 0);
+		assert_non_null(strstr(getenv("LD_PRELOAD"), "/l/h.so"));
+		assert_non_null(strstr(getenv(CONTRACT_VARIABLE), "/l/h.soa: remedy"));
+		assert_int_equal(environment_remove_enclosing_request(), request.required);
+		assert_null(getenv(CONTRACT_VARIABLE));
+		if (originals[row] == NULL)
+			assert_null(getenv("LD_PRELOAD"));
+		else
+			assert_string_equal(getenv("LD_PRELOAD"), originals[row]);
+	}
+	unsetenv("LD_PRELOAD");
+}
+
+static void nonsense_in_the_variable_is_removed(void **state)
+{
+	static const char *const values[] = {"",
+					     "1",
+					     "x:y",
+					     "1:00000001:ffffffff",
+					     "1:1:1:1:1:1:1:1:1:1:1:ffff:",
+					     "99:00000001:1:1:1:1:1:1:1:1:1:0:"};
+
+	(void)state;
+	for (size_t row = 0; row < sizeof(values) / sizeof(values[0]); row++) {
+		setenv(CONTRACT_VARIABLE, values[row], 1);
+		assert_false(environment_remove_enclosing_request());
+		assert_null(getenv(CONTRACT_VARIABLE));
+	}
+}
+
+/* --- places and labels under a root of our own
+ * ----------------------------------------------------- */
+
+static char root[] = "/tmp/duende-unit-XXXXXX";
+
+static int make_root(void **state)
+{
+	(void)state;
+	return mkdtemp(root) == NULL;
+}
+
+static int remove_root(void **state)
+{
+	char command[128];
+
+	(void)state;
+	procfs_set_root("");
+	snprintf(command, sizeof(command), "rm -rf '%s'", root);
+	return system(command) == 0 ? 0 : -1;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	char command[512], full[256];
+	int descriptor;
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	snprintf(command, sizeof(command), "mkdir -p \"$(dirname '%s')\"", full);
+	assert_int_equal(system(command), 0);
+	descriptor = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(descriptor >= 0);
+	assert_int_equal(write(descriptor, text, strlen(text)), (ssize_t)strlen(text));
+	close(descriptor);
+	procfs_set_root(root);
+}
+
+static void remove_file(const char *path)
+{
+	char full[256];
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	assert_int_equal(unlink(full), 0);
+}
+
+static void places_are_told_apart(void **state)
+{
+	(void)state;
+	unsetenv("KUBERNETES_SERVICE_HOST");
+	unsetenv("INVOCATION_ID");
+	write_file("/unused", "");
+	assert_int_equal(place_find(), PLACE_HOST);
+	setenv("INVOCATION_ID", "x", 1);
+	assert_int_equal(place_find(), PLACE_SYSTEMD);
+	unsetenv("INVOCATION_ID");
+	write_file("/.dockerenv", "");
+	assert_int_equal(place_find(), PLACE_DOCKER);
+	write_file("/run/.containerenv", "");
+	assert_int_equal(place_find(), PLACE_PODMAN);
+	setenv("KUBERNETES_SERVICE_HOST", "x", 1);
+	assert_int_equal(place_find(), PLACE_KUBERNETES);
+	unsetenv("KUBERNETES_SERVICE_HOST");
+	remove_file("/.dockerenv");
+	remove_file("/run/.containerenv");
+	write_file("/run/host/container-manager", "systemd-nspawn");
+	assert_int_equal(place_find(), PLACE_CONTAINER);
+	remove_file("/run/host/container-manager");
+}
+
+static void labels_that_may_scrub_the_environment_are_recognised(void **state)
+{
+	static const struct {
+		const char *enforce, *current;
+		bool may_scrub;
+	} rows[] = {
+		{NULL, "unconfined\n", false},
+		{NULL, "docker-default (enforce)\n", false},
+		{NULL, "/usr/sbin/nbd-server (complain)\n", false},
+		{NULL, "/usr/sbin/nbd-server (enforce)\n", true},
+		{"0", "system_u:system_r:nbd_t:s0", false},
+		{"1", "system_u:system_r:nbd_t:s0", true},
+		{"1", "unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023", false},
+		{"1", "system_u:system_r:container_t:s0:c1,c2", false},
+	};
+	char label[256];
+
+	(void)state;
+	for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+		bool is_selinux = rows[row].enforce != NULL;
+
+		write_file("/proc/self/attr/current", rows[row].current);
+		write_file("/sys/fs/selinux/enforce", is_selinux ? rows[row].enforce : "0");
+		write_file("/sys/module/apparmor/parameters/enabled", is_selinux ? "N\n" : "Y\n");
+		assert_int_equal(security_module_may_scrub(label), rows[row].may_scrub);
+	}
+}
+
+static void start_times_are_found_behind_any_name(void **state)
+{
+	uint64_t start = 0;
+
+	(void)state;
+	assert_int_equal(
+		procfs_stat_start_time("1 (a) b) 9 (c)) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 "
+				       "15 16 17 18 4242 20",
+				       &start),
+		0);
+	assert_int_equal(start, 4242);
+	assert_int_equal(procfs_stat_start_time("1 (a) S 1 2", &start), -22);
+	assert_int_equal(procfs_stat_start_time("", &start), -22);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_helper_comes_first_but_behind_sanitizers),
+		cmocka_unit_test(a_nested_launch_undoes_the_outer_one),
+		cmocka_unit_test(nonsense_in_the_variable_is_removed),
+		cmocka_unit_test(places_are_told_apart),
+		cmocka_unit_test(labels_that_may_scrub_the_environment_are_recognised),
+		cmocka_unit_test(start_times_are_found_behind_any_name),
+	};
+
+	return cmocka_run_group_tests_name("environment", tests, make_root, remove_root);
+}
