@@ -16,22 +16,23 @@ static const char preload_separators[] = " :";
 /* --- what an enclosing launch left ---------------------------------------------------------------
  */
 
-struct enclosing {
-	unsigned version, flags, length;
-	unsigned process;
+struct parsed_request {
+	unsigned version, flags, process, timeout;
+	unsigned preload_length, launcher_length;
 	const char *text;
 };
 
-static bool parse_enclosing(const char *value, struct enclosing *enclosing)
+static bool parse_request(const char *value, struct parsed_request *parsed)
 {
 	int consumed = 0;
 
-	if (sscanf(value, "%x:%8x:%x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%x:%n", &enclosing->version,
-		   &enclosing->flags, &enclosing->process, &enclosing->length, &consumed) != 4 ||
-	    consumed == 0 || enclosing->version != CONTRACT_VERSION)
+	if (sscanf(value, "%x:%8x:%x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%x:%x:%x:%n", &parsed->version,
+		   &parsed->flags, &parsed->process, &parsed->timeout, &parsed->preload_length,
+		   &parsed->launcher_length, &consumed) != 6 ||
+	    consumed == 0 || parsed->version != CONTRACT_VERSION)
 		return false;
-	enclosing->text = value + consumed;
-	return strlen(enclosing->text) >= enclosing->length;
+	parsed->text = value + consumed;
+	return strlen(parsed->text) >= parsed->preload_length;
 }
 
 /* The inverse of environment_preload_value(). */
@@ -64,21 +65,21 @@ static void remove_own_preload(const char *own, size_t length)
 	setenv("LD_PRELOAD", value, 1);
 }
 
-bool environment_remove_enclosing_request(void)
+bool environment_remove_enclosing_request(struct enclosing_request *enclosing)
 {
 	const char *value = getenv(CONTRACT_VARIABLE);
-	struct enclosing enclosing;
-	bool required = false;
+	struct parsed_request parsed;
+	bool is_own = false;
 
 	if (value == NULL)
 		return false;
-	if (parse_enclosing(value, &enclosing)) {
-		required = (enclosing.flags & CONTRACT_REQUIRED) != 0 &&
-			   enclosing.process == (unsigned)getpid();
-		remove_own_preload(enclosing.text, enclosing.length);
+	if (parse_request(value, &parsed)) {
+		is_own = parsed.process == (unsigned)getpid();
+		*enclosing = (struct enclosing_request){parsed.flags, parsed.timeout};
+		remove_own_preload(parsed.text, parsed.preload_length);
 	}
 	unsetenv(CONTRACT_VARIABLE);
-	return required;
+	return is_own;
 }
 
 /* --- what this launch adds -----------------------------------------------------------------------
@@ -145,7 +146,16 @@ static unsigned contract_flags(const struct request *request, const struct plan 
 	flags |= plan->keep_capability ? CONTRACT_AMBIENT : 0;
 	flags |= plan->arm_backstop ? CONTRACT_BACKSTOP : 0;
 	flags |= plan->action == ACTION_PRELOAD ? CONTRACT_FIRST_IMAGE : 0;
+	flags |= request->expect != NULL ? CONTRACT_NO_GUARD : 0;
 	return flags;
+}
+
+/* Path under which the helper calls us back; empty if it cannot be known, and then exec is not guarded. */
+static void own_path(char path[PATH_MAX])
+{
+	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+	path[length > 0 ? length : 0] = '\0';
 }
 
 static int read_start_time(uint64_t *start_time)
@@ -164,19 +174,23 @@ int environment_add_request(const struct request *request, const struct facts *f
 	cleanup_free char *own = own_preload(facts, value);
 	cleanup_free char *preload = own ? environment_preload_value(value, own) : NULL;
 	cleanup_free char *text = NULL;
+	char launcher[PATH_MAX];
 	uint64_t start_time;
 	int result = read_start_time(&start_time);
 
 	if (result != 0)
 		return result;
+	own_path(launcher);
 	if (preload == NULL ||
 	    asprintf(&text,
-		     "%x:%08x:%x:%x:%" PRIx64 ":%" PRIx64 ":%" PRIx64 ":%lx:%lx:%lx:%lx:%zx:%s%s",
+		     "%x:%08x:%x:%x:%" PRIx64 ":%" PRIx64 ":%" PRIx64
+		     ":%lx:%lx:%lx:%lx:%lx:%zx:%zx:%s%s%s",
 		     CONTRACT_VERSION, contract_flags(request, plan), (unsigned)getpid(),
 		     (unsigned)getppid(), start_time, (uint64_t)facts->target.device,
 		     (uint64_t)facts->target.inode, (unsigned long)timer->expiry.tv_sec,
 		     (unsigned long)timer->expiry.tv_nsec, (unsigned long)timer->interval.tv_sec,
-		     (unsigned long)timer->interval.tv_usec, strlen(own), own, remedy) < 0)
+		     (unsigned long)timer->interval.tv_usec, (unsigned long)request->lock_timeout,
+		     strlen(own), strlen(launcher), own, launcher, remedy) < 0)
 		return -ENOMEM;
 	if (setenv("LD_PRELOAD", preload, 1) != 0 || setenv(CONTRACT_VARIABLE, text, 1) != 0)
 		return -errno;

@@ -7,10 +7,16 @@
 #include <sys/time.h>
 #include <time.h>
 
-/* Removes what an enclosing launch of this same process (duende-run … -- duende-run …) has left in
- * `environ`. Returns true if that launch was --required: the promise is not undone by a nested
- * call. */
-bool environment_remove_enclosing_request(void);
+/* The request of an earlier launch in this same process: an outer duende-run, or the one whose helper
+ * called us back (--guard). */
+struct enclosing_request {
+	unsigned flags;	  /* enum contract_flag of preload/contract.h */
+	unsigned timeout; /* seconds */
+};
+
+/* Removes what an earlier launch has left in `environ`. Returns true and fills in *enclosing if it was one
+ * of this process; false for none, and for one that an ancestor left behind. */
+bool environment_remove_enclosing_request(struct enclosing_request *enclosing);
 
 /* An ITIMER_REAL that was pending before the launch. */
 struct pending_timer {

@@ -66,9 +66,10 @@ int facts_gather(const struct request *request, const struct identity *identity,
 		.group = identity ? identity->group : facts->privileges.effective_group,
 		.no_new_privileges = facts->privileges.no_new_privileges,
 	};
-	if (target_inspect(request->command[0], getenv("PATH"), &credentials, &facts->target) != 0)
-		return failure_set(failure, EXIT_USAGE, ENOMEM, "malloc", "%s",
-				   request->command[0]);
+	/* A path for execve(2) is not searched for, even without a slash. */
+	if (target_inspect(request->guard ? request->guard_path : request->command[0],
+			   request->guard ? "" : getenv("PATH"), &credentials, &facts->target) != 0)
+		return failure_set(failure, EXIT_USAGE, ENOMEM, "malloc", "inspection");
 	if (facts->target.kind == TARGET_ABSENT)
 		return 0;
 	gather_limits(request, facts);

@@ -6,14 +6,17 @@
 #include "launcher/config.h"
 #include "launcher/environment.h"
 #include "launcher/facts.h"
+#include "launcher/limits.h"
 #include "launcher/options.h"
 #include "launcher/plan.h"
 #include "launcher/remedy.h"
 #include "launcher/report.h"
 #include "launcher/run.h"
+#include "preload/contract.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* A file that we open must never become descriptor 2, where messages go. What is closed is filled
@@ -62,6 +65,49 @@ static void launch(struct request *request, const struct facts *facts, const str
 		run_command(request, facts, plan, identity, failure);
 }
 
+/* The budget that was named at first is the limit that is in force. */
+static void request_keep_memlock(struct request *request)
+{
+	struct limit_pair limit;
+
+	if (limits_read(RLIMIT_MEMLOCK, &limit) != 0)
+		return;
+	request->has_memlock_soft = request->has_memlock_hard = true;
+	request->memlock_soft = limit.soft;
+	request->memlock_hard = limit.hard;
+}
+
+/* A nested launch does not undo the promise of the outer one. A launch on behalf of the helper takes all its
+ * settings from there; limits and identity are what the chain has made of them. */
+static bool adopt_enclosing_request(struct request *request, struct failure *failure)
+{
+	struct enclosing_request enclosing = {0};
+	bool found = environment_remove_enclosing_request(&enclosing);
+
+	request->required = request->required || (found && (enclosing.flags & CONTRACT_REQUIRED));
+	if (!request->guard)
+		return true;
+	if (!found) {
+		failure_set(failure, EXIT_USAGE, 0, NULL,
+			    "--guard is for the preloaded helper, which leaves a request");
+		return false;
+	}
+	request->lock = (enclosing.flags & CONTRACT_STARTUP)	? LOCK_STARTUP
+			: (enclosing.flags & CONTRACT_ON_FAULT) ? LOCK_ON_FAULT
+								: LOCK_FULL;
+	request->children = (enclosing.flags & CONTRACT_CHILDREN_NONE)	? CHILDREN_NONE
+			    : (enclosing.flags & CONTRACT_CHILDREN_ALL) ? CHILDREN_ALL
+									: CHILDREN_FORKED;
+	request->verbose = (enclosing.flags & CONTRACT_VERBOSE) != 0;
+	request->quiet = (enclosing.flags & CONTRACT_QUIET) != 0;
+	request->lock_timeout = (long)enclosing.timeout;
+	request->guard_keeps_capability = (enclosing.flags & CONTRACT_AMBIENT) != 0;
+	if (enclosing.flags & CONTRACT_BUDGET)
+		request_keep_memlock(request);
+	message_set_quiet(request->quiet);
+	return true;
+}
+
 static int plan_and_launch(struct request *request, struct failure *failure)
 {
 	struct identity identity;
@@ -69,8 +115,8 @@ static int plan_and_launch(struct request *request, struct failure *failure)
 	struct plan plan;
 	bool has_identity = request->user != NULL;
 
-	if (environment_remove_enclosing_request())
-		request->required = true;
+	if (!adopt_enclosing_request(request, failure))
+		return EXIT_USAGE;
 	if (has_identity && identity_resolve(request->user, &identity, failure) != 0)
 		return EXIT_USAGE;
 	if (facts_gather(request, has_identity ? &identity : NULL, &facts, failure) != 0)
@@ -98,7 +144,7 @@ int main(int argc, char **argv)
 	case OPTIONS_LAUNCH:
 		break;
 	}
-	if (config_load(&request, &failure) != 0) {
+	if (!request.guard && config_load(&request, &failure) != 0) {
 		message_failure(&failure);
 		return EXIT_USAGE;
 	}

@@ -44,6 +44,7 @@ static const char help_text[] =
 enum own_option {
 	OWN_NO_CONFIG = 256,
 	OWN_JSON,
+	OWN_GUARD,
 	SETTING_OPTION,
 };
 
@@ -65,6 +66,7 @@ static const struct option long_options[] = {
 	{"no-config", no_argument, NULL, OWN_NO_CONFIG},
 	{"dry-run", no_argument, NULL, 'n'},
 	{"json", no_argument, NULL, OWN_JSON},
+	{"guard", no_argument, NULL, OWN_GUARD},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
@@ -140,6 +142,9 @@ static enum options_result read_option(int option, int index, struct request *re
 	case 'n':
 		request->dry_run = true;
 		return OPTIONS_LAUNCH;
+	case OWN_GUARD:
+		request->guard = true;
+		return OPTIONS_LAUNCH;
 	case OWN_JSON:
 		request->json = true;
 		return OPTIONS_LAUNCH;
@@ -176,5 +181,7 @@ enum options_result options_read(int argc, char **argv, struct request *request)
 		return usage_error();
 	}
 	request->command = argv + optind;
+	if (request->guard)
+		request->guard_path = *request->command++;
 	return OPTIONS_LAUNCH;
 }

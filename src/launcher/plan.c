@@ -91,7 +91,7 @@ static bool plan_finite_limit(const struct request *request, const struct facts 
 	enum cause cause = capability_cause(facts);
 
 	if (cause == CAUSE_NONE) {
-		plan->keep_capability = changes_user(facts);
+		plan->keep_capability = changes_user(facts) || request->guard_keeps_capability;
 		plan->warn_user_change = is_root_after_launch(facts);
 		return true;
 	}

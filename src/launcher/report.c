@@ -237,7 +237,8 @@ int report_plan(const struct request *request, const struct facts *facts, const 
 
 	/* Nothing else has been looked at then. */
 	if (plan->action == ACTION_EXECUTE_AND_FAIL) {
-		write_field(&report, "command", "%s", request->command[0]);
+		write_field(&report, "command", "%s",
+			    request->guard ? request->guard_path : request->command[0]);
 	} else {
 		write_facts(&report, request, facts, plan);
 		write_steps(&report, request, facts, plan);

@@ -77,6 +77,11 @@ struct request {
 	const char *config; /* NULL: the default file, if it exists */
 	bool no_config;
 	bool dry_run, json, quiet, verbose;
+	/* Called back by the helper (preload/contract.h): COMMAND is a path for execve(2), what else is
+	 * asked for comes from the request in the environment. */
+	bool guard;
+	const char *guard_path;
+	bool guard_keeps_capability; /* CAP_IPC_LOCK was made ambient by the first launch */
 
 	char **command; /* COMMAND and its arguments, ending with NULL */
 };

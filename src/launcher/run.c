@@ -175,9 +175,11 @@ static int prepare_preload(const struct request *request, const struct facts *fa
 static void execute(const struct request *request, const struct target *target,
 		    struct failure *failure)
 {
+	const char *path = request->guard ? request->guard_path : target->path;
+
 	if (request->argv0 != NULL)
 		request->command[0] = (char *)request->argv0;
-	execve(target->path, request->command, environ);
+	execve(path, request->command, environ);
 	run_describe_exec_error(target, errno, failure);
 }
 

@@ -212,6 +212,7 @@ __attribute__((constructor)) static void before_main(void)
 	unsigned flags;
 	int found;
 
+	exec_guard_resolve();
 	found = &__environ == NULL || __environ == NULL ? 0 : request_read(__environ, &request);
 	if (found == 0) {
 		if (request_read_original(&request))
@@ -244,4 +245,6 @@ __attribute__((constructor)) static void before_main(void)
 		flags |= CONTRACT_QUIET;
 	request_write_flags(&request,
 			    flags & ~(unsigned)(CONTRACT_BACKSTOP | CONTRACT_FIRST_IMAGE));
+	if (!(flags & CONTRACT_NO_GUARD) && exec_guard_install(&request) < 0)
+		refuse(&request, "the paths of launcher and helper are too long");
 }

@@ -2,7 +2,8 @@
 /* The contract between the launcher and the helper that it preloads: one environment variable.
  *
  *   DUENDE_RUN_REQUEST=VERSION:FLAGS:PID:PARENT:START:DEVICE:INODE:
- *                      SECONDS:NANOSECONDS:INTERVAL:MICROSECONDS:LENGTH:TEXT
+ *                      SECONDS:NANOSECONDS:INTERVAL:MICROSECONDS:TIMEOUT:
+ *                      PRELOAD:LAUNCHER:TEXT
  *
  * All numbers are hexadecimal without prefix; FLAGS has exactly eight digits, because the helper
  * writes the flags of the next image of an exec chain over them.
@@ -16,13 +17,19 @@
  *             (time_namespaces(7)) is recognised by its parent instead
  *   DEVICE    st_dev and st_ino of the file that the launcher inspected and that the first image
  *   INODE     must be
- *   SECONDS       CLOCK_MONOTONIC time when an ITIMER_REAL that was pending before the launch would
- *   NANOSECONDS   have expired; both 0: none was
+ *   SECONDS       CLOCK_MONOTONIC time when an ITIMER_REAL that was pending before the launch
+ *   NANOSECONDS   would have expired; both 0: none was
  *   INTERVAL      seconds of its it_interval
- *   MICROSECONDS  and the rest of it. (Four fields, because the helper has no 64-bit division on
- * i386) LENGTH    how many bytes of TEXT belong to LD_PRELOAD TEXT      what the launcher put into
- * LD_PRELOAD (the helper, a sanitizer runtime before it if the target insists), then, behind LENGTH
- * bytes, the remedy for messages
+ *   MICROSECONDS  and the rest of it (four fields: the helper has no 64-bit division on i386)
+ *   TIMEOUT   --lock-timeout in seconds
+ *   PRELOAD   how many bytes of TEXT belong to LD_PRELOAD
+ *   LAUNCHER  how many bytes behind them are the launcher's path
+ *   TEXT      what the launcher put into LD_PRELOAD (the helper, a sanitizer runtime before it if the
+ *             target insists), the launcher's path, and the remedy for messages
+ *
+ * In the process that the request is for, the helper sends every exec call back to the launcher:
+ *
+ *   duende-run --guard -- PATH [ARGV0 [ARG]...]     with the request in the environment
  *
  * VERSION, FLAGS bit 0, PID, PARENT and START never change their place and meaning: a helper that
  * meets another version must still be able to refuse. This header is all that both sides share; it
@@ -50,6 +57,7 @@ enum contract_flag {
 	CONTRACT_QUIET = 1 << 8,	 /* no warnings (set by the helper once it has given one) */
 	CONTRACT_BACKSTOP = 1 << 9,	 /* ITIMER_REAL is armed (first image only) */
 	CONTRACT_FIRST_IMAGE = 1 << 10,	 /* compare DEVICE and INODE (first image only) */
+	CONTRACT_NO_GUARD = 1 << 11, /* a tracer follows the chain (--expect): exec is left alone */
 };
 
 #endif

@@ -74,8 +74,9 @@ static char *find_variable(char **environment)
 
 int request_read(char **environment, struct request *request)
 {
-	number version, flags, process, parent, start, length;
+	number version, flags, process, parent, start, timeout, preload, launcher;
 	char *variable = find_variable(environment);
+	unsigned length;
 	const char *cursor;
 
 	if (variable == NULL)
@@ -96,12 +97,18 @@ int request_read(char **environment, struct request *request)
 	    !next_time(&cursor, &request->alarm_seconds) ||
 	    !next_time(&cursor, &request->alarm_nanoseconds) ||
 	    !next_time(&cursor, &request->interval_seconds) ||
-	    !next_time(&cursor, &request->interval_microseconds) || !next_field(&cursor, &length) ||
-	    length > text_length(cursor))
+	    !next_time(&cursor, &request->interval_microseconds) ||
+	    !next_field(&cursor, &timeout) || !next_field(&cursor, &preload) ||
+	    !next_field(&cursor, &launcher))
+		return 0;
+	length = text_length(cursor);
+	if (preload > length || launcher > length - preload)
 		return 0;
 	request->preload = cursor;
-	request->preload_length = (unsigned)length;
-	request->remedy = cursor + length;
+	request->preload_length = (unsigned)preload;
+	request->launcher = cursor + preload;
+	request->launcher_length = (unsigned)launcher;
+	request->remedy = request->launcher + launcher;
 	return 1;
 }
 

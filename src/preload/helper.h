@@ -65,6 +65,8 @@ struct request {
 	kernel_time alarm_seconds, alarm_nanoseconds, interval_seconds, interval_microseconds;
 	const char *preload; /* not NUL-terminated */
 	unsigned preload_length;
+	const char *launcher; /* not NUL-terminated */
+	unsigned launcher_length;
 	const char *remedy;
 };
 
@@ -91,6 +93,12 @@ struct outcome {
 	number capability;		/* CAP_IPC_LOCK honoured, if that was asked */
 	char detail[160]; /* mapping that could not be proven; or those never locked */
 };
+
+/* From now on exec calls of this process go through the launcher. Returns 0, or -1 if the request is too
+ * long to be kept. */
+hidden int exec_guard_install(const struct request *request);
+/* Finds the next definitions of the exec functions: the libc's, or another preloaded object's. */
+hidden void exec_guard_resolve(void);
 
 /* Locks the calling process as `flags` say and proves it. */
 hidden void lock_process(unsigned flags, struct outcome *outcome);

@@ -20,11 +20,15 @@ enum {
 	NR_MLOCKALL = 230,
 	NR_PRLIMIT64 = 261,
 	NR_PPOLL = 73,
+	NR_FACCESSAT = 48,
+	NR_EXECVE = 221,
+	NR_EXECVEAT = 281,
+	NR_READLINKAT = 78,
 	NR_STATX = 291,
 };
 
 /* Offsets in the kernel's struct stat (include/uapi/asm-generic/stat.h). */
-enum { STAT_DEVICE = 0, STAT_INODE = 8, STAT_SIZE = 48, STAT_LENGTH = 128 };
+enum { STAT_DEVICE = 0, STAT_INODE = 8, STAT_MODE = 16, STAT_SIZE = 48, STAT_LENGTH = 128 };
 
 typedef long kernel_time;
 

@@ -20,11 +20,15 @@ enum {
 	NR_STAT = 300, /* fstatat64 */
 	NR_PRLIMIT64 = 340,
 	NR_PPOLL = 309,
+	NR_FACCESSAT = 307,
+	NR_EXECVE = 11,
+	NR_EXECVEAT = 358,
+	NR_READLINKAT = 305,
 	NR_STATX = 383,
 };
 
 /* Offsets in the kernel's struct stat64 (arch/x86/include/uapi/asm/stat.h). */
-enum { STAT_DEVICE = 0, STAT_INODE = 88, STAT_SIZE = 44, STAT_LENGTH = 96 };
+enum { STAT_DEVICE = 0, STAT_INODE = 88, STAT_MODE = 16, STAT_SIZE = 44, STAT_LENGTH = 96 };
 
 typedef long kernel_time;
 

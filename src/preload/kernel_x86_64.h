@@ -20,11 +20,15 @@ enum {
 	NR_STAT = 262, /* newfstatat */
 	NR_PRLIMIT64 = 302,
 	NR_PPOLL = 271,
+	NR_FACCESSAT = 269,
+	NR_EXECVE = 59,
+	NR_EXECVEAT = 322,
+	NR_READLINKAT = 267,
 	NR_STATX = 332,
 };
 
 /* Offsets in the kernel's struct stat (arch/x86/include/uapi/asm/stat.h). */
-enum { STAT_DEVICE = 0, STAT_INODE = 8, STAT_SIZE = 48, STAT_LENGTH = 144 };
+enum { STAT_DEVICE = 0, STAT_INODE = 8, STAT_MODE = 24, STAT_SIZE = 48, STAT_LENGTH = 144 };
 
 /* The kernel's timespec and itimerval have fields of this type. */
 typedef long kernel_time;

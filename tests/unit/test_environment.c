@@ -53,6 +53,7 @@ static void a_nested_launch_undoes_the_outer_one(void **state)
 		struct request request;
 		struct facts facts = {.helper = {.state = HELPER_USABLE, .path = "/l/h.so"}};
 		struct plan plan = {.action = ACTION_PRELOAD};
+		struct enclosing_request enclosing;
 		struct pending_timer timer = {.expiry = {5, 6}};
 
 		request_initialise(&request);
@@ -64,8 +65,11 @@ static void a_nested_launch_undoes_the_outer_one(void **state)
 		assert_int_equal(
 			environment_add_request(&request, &facts, &plan, "a: remedy", &timer), 0);
 		assert_non_null(strstr(getenv("LD_PRELOAD"), "/l/h.so"));
-		assert_non_null(strstr(getenv(CONTRACT_VARIABLE), "/l/h.soa: remedy"));
-		assert_int_equal(environment_remove_enclosing_request(), request.required);
+		assert_non_null(strstr(getenv(CONTRACT_VARIABLE), "/l/h.so/"));
+		assert_non_null(strstr(getenv(CONTRACT_VARIABLE), "a: remedy"));
+		assert_true(environment_remove_enclosing_request(&enclosing));
+		assert_int_equal((enclosing.flags & CONTRACT_REQUIRED) != 0, request.required);
+		assert_int_equal(enclosing.timeout, 10);
 		assert_null(getenv(CONTRACT_VARIABLE));
 		if (originals[row] == NULL)
 			assert_null(getenv("LD_PRELOAD"));
@@ -84,10 +88,12 @@ static void nonsense_in_the_variable_is_removed(void **state)
 					     "1:1:1:1:1:1:1:1:1:1:1:ffff:",
 					     "99:00000001:1:1:1:1:1:1:1:1:1:0:"};
 
+	struct enclosing_request enclosing;
+
 	(void)state;
 	for (size_t row = 0; row < sizeof(values) / sizeof(values[0]); row++) {
 		setenv(CONTRACT_VARIABLE, values[row], 1);
-		assert_false(environment_remove_enclosing_request());
+		assert_false(environment_remove_enclosing_request(&enclosing));
 		assert_null(getenv(CONTRACT_VARIABLE));
 	}
 }

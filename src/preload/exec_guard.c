@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The exec guard: execve(2) drops the lock, and what comes next may have lost the request (env -i), or may
+ * never run this helper (static, set-user-ID). In the process that the request is for, every exec function
+ * of the libc is therefore sent back through the launcher, which plans, locks and proves anew, or refuses.
+ *
+ * In every other process, children of vfork(2) among them, the next definition is called: the libc's, or
+ * that of another preloaded object. They are looked up before main(), because dlsym(3) takes the loader's
+ * lock, which another thread may have held at fork(2). Where there is no dlsym (glibc before 2.34 has it in
+ * libdl) the system calls serve.
+ *
+ * Callers rely on errors: a shell searches PATH by trying, and interprets a file that is no program. After
+ * the launcher has started there is no way back, so what the kernel would refuse is refused here first. */
+#include "helper.h"
+
+extern char **__environ __attribute__((weak));
+extern int *__errno_location(void) __attribute__((weak));
+extern void *dlsym(void *handle, const char *name) __attribute__((weak));
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
+#define exported __attribute__((visibility("default")))
+#define NEXT_OBJECT ((void *)-1L) /* RTLD_NEXT */
+
+typedef char *const *strings;
+
+exported int execve(const char *path, strings arguments, strings environment);
+exported int execv(const char *path, strings arguments);
+exported int execvp(const char *file, strings arguments);
+exported int execvpe(const char *file, strings arguments, strings environment);
+exported int execl(const char *path, const char *argument, ...);
+exported int execlp(const char *file, const char *argument, ...);
+exported int execle(const char *path, const char *argument, ...);
+exported int fexecve(int descriptor, strings arguments, strings environment);
+exported int execveat(int folder, const char *path, strings arguments, strings environment,
+		      int flags);
+
+enum {
+	ERROR_NOT_FOUND = 2,	  /* ENOENT */
+	ERROR_TOO_BIG = 7,	  /* E2BIG */
+	ERROR_NOT_EXECUTABLE = 8, /* ENOEXEC */
+	ERROR_ACCESS = 13,	  /* EACCES */
+	ERROR_NO_DEVICE = 19,	  /* ENODEV */
+	ERROR_NOT_A_FOLDER = 20,  /* ENOTDIR */
+	ERROR_NAME_TOO_LONG = 36, /* ENAMETOOLONG */
+	ERROR_TIMED_OUT = 110,	  /* ETIMEDOUT */
+	ERROR_STALE = 116,	  /* ESTALE */
+	ACCESS_EXECUTE = 1,	  /* X_OK */
+	AT_EMPTY = 0x1000,	  /* AT_EMPTY_PATH */
+	FORMAT_MASK = 0170000,	  /* S_IFMT */
+	FORMAT_REGULAR = 0100000, /* S_IFREG */
+	LINE_MAXIMUM = 256,	  /* BINPRM_BUF_SIZE, linux/binfmts.h */
+	PATH_MAXIMUM = 4096,	  /* PATH_MAX */
+	NAME_MAXIMUM = 255,	  /* NAME_MAX */
+	REQUEST_MAXIMUM = 2048,
+};
+
+static struct {
+	int (*execve)(const char *, strings, strings);
+	int (*execvpe)(const char *, strings, strings);
+	int (*fexecve)(int, strings, strings);
+	int (*execveat)(int, const char *, strings, strings, int);
+} next;
+
+/* The program may overwrite its environment (setproctitle), so the request is kept here. */
+static char guard_request[REQUEST_MAXIMUM];
+static char guard_launcher[REQUEST_MAXIMUM];
+static long guard_process; /* 0: no guard */
+static int guard_required;
+
+static int failure(long error)
+{
+	if (error >= 0)
+		return (int)error;
+	if (__errno_location != NULL)
+		*__errno_location() = (int)-error;
+	return -1;
+}
+
+static strings current_environment(void)
+{
+	static char *const empty[] = {NULL};
+
+	return &__environ != NULL && __environ != NULL ? (strings)__environ : empty;
+}
+
+static int is_guarded(void)
+{
+	return guard_process != 0 && CALL0(NR_GETPID) == guard_process;
+}
+
+/* --- what the kernel would refuse ------------------------------------------------------------------ */
+
+/* The interpreter behind "#!", as load_script() of fs/binfmt_script.c finds it. */
+static long check_interpreter(char *line)
+{
+	char *name = line + 2;
+	char *end;
+
+	while (*name == ' ' || *name == '\t')
+		name++;
+	for (end = name; *end != '\0' && *end != ' ' && *end != '\t' && *end != '\n'; end++)
+		;
+	if (end == name)
+		return -ERROR_NOT_EXECUTABLE;
+	*end = '\0';
+	return CALL3(NR_FACCESSAT, AT_CURRENT_DIRECTORY, name, ACCESS_EXECUTE);
+}
+
+static long check_content(const char *path)
+{
+	char line[LINE_MAXIMUM + 1];
+	long descriptor = open_file(path);
+	long count;
+
+	if (descriptor < 0)
+		return 0; /* executable but not readable: the launcher decides */
+	count = CALL3(NR_READ, descriptor, line, LINE_MAXIMUM);
+	close_file(descriptor);
+	if (count < 0)
+		return count;
+	line[count] = '\0';
+	if (line[0] == '#' && line[1] == '!')
+		return check_interpreter(line);
+	if (count >= 4 && text_starts_with(line, "\177ELF"))
+		return 0;
+	/* binfmt_misc might know it; nobody could say what it would run. */
+	return -ERROR_NOT_EXECUTABLE;
+}
+
+static long check_file(const char *path)
+{
+	union {
+		char bytes[STAT_LENGTH];
+		unsigned halves[STAT_LENGTH / 4];
+		number aligned;
+	} status = {{0}};
+	long result;
+
+	if (path == NULL || *path == '\0')
+		return -ERROR_NOT_FOUND;
+	result = CALL3(NR_FACCESSAT, AT_CURRENT_DIRECTORY, path, ACCESS_EXECUTE);
+	if (result == 0)
+		result = CALL4(NR_STAT, AT_CURRENT_DIRECTORY, path, &status, 0);
+	if (result < 0)
+		return result;
+	if ((status.halves[STAT_MODE / 4] & FORMAT_MASK) != FORMAT_REGULAR)
+		return -ERROR_ACCESS;
+	return check_content(path);
+}
+
+/* --- through the launcher -------------------------------------------------------------------------- */
+
+static unsigned count_strings(strings list)
+{
+	unsigned count = 0;
+
+	while (list != NULL && list[count] != NULL)
+		count++;
+	return count;
+}
+
+static void refuse_chain(const char *path, long error)
+{
+	struct message message;
+
+	message.length = 0;
+	message_add(&message, "duende-run: ");
+	message_add(&message, path);
+	message_add(&message, ": not executed, because its memory would not be locked: ");
+	message_add(&message, guard_launcher);
+	message_add(&message, ": ");
+	message_add_error(&message, -error);
+	message_add(&message,
+		    "; duende-run and its helper must be visible there (chroot, mount namespace)");
+	message_write(&message);
+	end_process(CONTRACT_EXIT_NOT_LOCKED);
+}
+
+static long execute_launcher(const char *path, strings arguments, strings environment)
+{
+	unsigned argument_count = count_strings(arguments);
+	unsigned variable_count = count_strings(environment);
+	const char *new_arguments[argument_count + 5];
+	const char *new_environment[variable_count + 2];
+	unsigned kept = 0;
+
+	new_arguments[0] = "duende-run";
+	new_arguments[1] = "--guard";
+	new_arguments[2] = "--";
+	new_arguments[3] = path;
+	for (unsigned index = 0; index < argument_count; index++)
+		new_arguments[4 + index] = arguments[index];
+	new_arguments[4 + argument_count] = NULL;
+	for (unsigned index = 0; index < variable_count; index++)
+		if (!text_starts_with(environment[index], CONTRACT_VARIABLE "="))
+			new_environment[kept++] = environment[index];
+	new_environment[kept++] = guard_request;
+	new_environment[kept] = NULL;
+	return CALL3(NR_EXECVE, guard_launcher, new_arguments, new_environment);
+}
+
+static int execute_unguarded(const char *path, strings arguments, strings environment)
+{
+	if (next.execve != NULL)
+		return next.execve(path, arguments, environment);
+	return failure(CALL3(NR_EXECVE, path, arguments, environment));
+}
+
+static int guarded_execve(const char *path, strings arguments, strings environment)
+{
+	long result = check_file(path);
+
+	if (result < 0)
+		return failure(result);
+	result = execute_launcher(path, arguments, environment);
+	if (result == -ERROR_TOO_BIG || result == -ERROR_NO_MEMORY || result == -ERROR_AGAIN)
+		return failure(result);
+	/* Hidden by chroot(2) or another mount namespace. */
+	if (guard_required)
+		refuse_chain(path, result);
+	return execute_unguarded(path, arguments, environment);
+}
+
+/* --- PATH, as execvp(3) searches it ----------------------------------------------------------------- */
+
+static const char *search_path(void)
+{
+	for (strings entry = current_environment(); *entry != NULL; entry++)
+		if (text_starts_with(*entry, "PATH="))
+			return *entry + 5;
+	return gnu_get_libc_version != NULL ? "/bin:/usr/bin" : "/usr/local/bin:/bin:/usr/bin";
+}
+
+static int has_slash(const char *file)
+{
+	while (*file != '\0')
+		if (*file++ == '/')
+			return 1;
+	return 0;
+}
+
+static int last_error(void)
+{
+	return __errno_location != NULL ? *__errno_location() : ERROR_NOT_FOUND;
+}
+
+/* glibc hands a file that is no program to the shell; musl does not. */
+static int execute_file(const char *path, strings arguments, strings environment)
+{
+	unsigned count = count_strings(arguments);
+	int result = guarded_execve(path, arguments, environment);
+
+	if (gnu_get_libc_version == NULL || last_error() != ERROR_NOT_EXECUTABLE)
+		return result;
+	const char *shell_arguments[count + 3];
+	unsigned last = 1;
+
+	shell_arguments[0] = "/bin/sh";
+	shell_arguments[1] = path;
+	for (unsigned index = 1; index < count; index++)
+		shell_arguments[++last] = arguments[index];
+	shell_arguments[last + 1] = NULL;
+	return guarded_execve("/bin/sh", (strings)shell_arguments, environment);
+}
+
+static int is_search_error(int error)
+{
+	return error == ERROR_NOT_FOUND || error == ERROR_NOT_A_FOLDER || error == ERROR_ACCESS ||
+	       error == ERROR_STALE || error == ERROR_NO_DEVICE || error == ERROR_TIMED_OUT;
+}
+
+static int guarded_search(const char *file, strings arguments, strings environment)
+{
+	unsigned file_length = text_length(file);
+	int denied = 0;
+
+	if (file_length == 0)
+		return failure(-ERROR_NOT_FOUND);
+	if (has_slash(file))
+		return execute_file(file, arguments, environment);
+	if (file_length > NAME_MAXIMUM)
+		return failure(-ERROR_NAME_TOO_LONG);
+	for (const char *entry = search_path();; entry++) {
+		char path[PATH_MAXIMUM + NAME_MAXIMUM + 2];
+		unsigned length = 0;
+
+		for (; *entry != '\0' && *entry != ':'; entry++)
+			if (length < PATH_MAXIMUM)
+				path[length++] = *entry;
+		if (length > 0)
+			path[length++] = '/';
+		memcpy(path + length, file, file_length + 1);
+		execute_file(path, arguments, environment);
+		if (!is_search_error(last_error()))
+			return -1;
+		denied |= last_error() == ERROR_ACCESS;
+		if (*entry == '\0')
+			return denied ? failure(-ERROR_ACCESS) : -1;
+	}
+}
+
+/* --- the functions ---------------------------------------------------------------------------------- */
+
+int execve(const char *path, strings arguments, strings environment)
+{
+	if (is_guarded())
+		return guarded_execve(path, arguments, environment);
+	return execute_unguarded(path, arguments, environment);
+}
+
+int execv(const char *path, strings arguments)
+{
+	return execve(path, arguments, current_environment());
+}
+
+int execvpe(const char *file, strings arguments, strings environment)
+{
+	if (next.execvpe != NULL && !is_guarded())
+		return next.execvpe(file, arguments, environment);
+	return guarded_search(file, arguments, environment);
+}
+
+int execvp(const char *file, strings arguments)
+{
+	return execvpe(file, arguments, current_environment());
+}
+
+/* The arguments up to NULL are counted first, then copied: POSIX leaves no other way. */
+static unsigned count_arguments(const char *first, __builtin_va_list *list)
+{
+	unsigned count = 0;
+
+	for (const char *argument = first; argument != NULL;
+	     argument = __builtin_va_arg(*list, const char *))
+		count++;
+	return count;
+}
+
+static void copy_arguments(const char *first, __builtin_va_list *list, const char **arguments)
+{
+	*arguments = first;
+	while (*arguments != NULL)
+		*++arguments = __builtin_va_arg(*list, const char *);
+}
+
+int execl(const char *path, const char *argument, ...)
+{
+	__builtin_va_list list;
+
+	__builtin_va_start(list, argument);
+	const char *arguments[count_arguments(argument, &list) + 1];
+
+	__builtin_va_end(list);
+	__builtin_va_start(list, argument);
+	copy_arguments(argument, &list, arguments);
+	__builtin_va_end(list);
+	return execv(path, (strings)arguments);
+}
+
+int execlp(const char *file, const char *argument, ...)
+{
+	__builtin_va_list list;
+
+	__builtin_va_start(list, argument);
+	const char *arguments[count_arguments(argument, &list) + 1];
+
+	__builtin_va_end(list);
+	__builtin_va_start(list, argument);
+	copy_arguments(argument, &list, arguments);
+	__builtin_va_end(list);
+	return execvp(file, (strings)arguments);
+}
+
+int execle(const char *path, const char *argument, ...)
+{
+	__builtin_va_list list;
+	strings environment;
+
+	__builtin_va_start(list, argument);
+	const char *arguments[count_arguments(argument, &list) + 1];
+
+	__builtin_va_end(list);
+	__builtin_va_start(list, argument);
+	copy_arguments(argument, &list, arguments);
+	environment = __builtin_va_arg(list, strings);
+	__builtin_va_end(list);
+	return execve(path, (strings)arguments, environment);
+}
+
+static long descriptor_path(int descriptor, char path[PATH_MAXIMUM])
+{
+	struct message name;
+	long length;
+
+	name.length = 0;
+	message_add(&name, "/proc/self/fd/");
+	message_add_number(&name, (number)(unsigned)descriptor);
+	name.bytes[name.length] = '\0';
+	length = CALL4(NR_READLINKAT, AT_CURRENT_DIRECTORY, name.bytes, path, PATH_MAXIMUM - 1);
+	if (length >= 0)
+		path[length] = '\0';
+	return length;
+}
+
+static int is_same_file(int descriptor, const char *path)
+{
+	union {
+		char bytes[STAT_LENGTH];
+		number numbers[STAT_LENGTH / 8];
+	} one = {{0}}, other = {{0}};
+
+	return CALL4(NR_STAT, descriptor, "", &one, AT_EMPTY) == 0 &&
+	       CALL4(NR_STAT, AT_CURRENT_DIRECTORY, path, &other, 0) == 0 &&
+	       one.numbers[STAT_DEVICE / 8] == other.numbers[STAT_DEVICE / 8] &&
+	       one.numbers[STAT_INODE / 8] == other.numbers[STAT_INODE / 8];
+}
+
+/* The launcher could not inherit a close-on-exec descriptor: the file is executed by its path. One that
+ * has none (memfd_create(2), deleted) cannot be followed. */
+static int guarded_descriptor(int descriptor, strings arguments, strings environment)
+{
+	char path[PATH_MAXIMUM];
+	long result = descriptor_path(descriptor, path);
+
+	if (result < 0)
+		return failure(result);
+	if (path[0] == '/' && is_same_file(descriptor, path))
+		return guarded_execve(path, arguments, environment);
+	if (guard_required)
+		refuse_chain(path, -ERROR_NOT_FOUND);
+	return failure(CALL5(NR_EXECVEAT, descriptor, "", arguments, environment, AT_EMPTY));
+}
+
+int fexecve(int descriptor, strings arguments, strings environment)
+{
+	if (is_guarded())
+		return guarded_descriptor(descriptor, arguments, environment);
+	if (next.fexecve != NULL)
+		return next.fexecve(descriptor, arguments, environment);
+	return failure(CALL5(NR_EXECVEAT, descriptor, "", arguments, environment, AT_EMPTY));
+}
+
+/* A relative path below a folder is executed through the folder's own path. */
+static int guarded_relative(int folder, const char *path, strings arguments, strings environment)
+{
+	char full[PATH_MAXIMUM];
+	unsigned length, rest;
+	long result;
+
+	if (path[0] == '/' || folder == AT_CURRENT_DIRECTORY)
+		return guarded_execve(path, arguments, environment);
+	result = descriptor_path(folder, full);
+	if (result < 0)
+		return failure(result);
+	length = (unsigned)result;
+	rest = text_length(path);
+	if (rest >= PATH_MAXIMUM || length + rest + 2 > PATH_MAXIMUM)
+		return failure(-ERROR_NAME_TOO_LONG);
+	full[length++] = '/';
+	memcpy(full + length, path, rest + 1);
+	return guarded_execve(full, arguments, environment);
+}
+
+int execveat(int folder, const char *path, strings arguments, strings environment, int flags)
+{
+	if (is_guarded() && path != NULL) {
+		if (path[0] == '\0' && (flags & AT_EMPTY))
+			return guarded_descriptor(folder, arguments, environment);
+		return guarded_relative(folder, path, arguments, environment);
+	}
+	if (next.execveat != NULL)
+		return next.execveat(folder, path, arguments, environment, flags);
+	return failure(CALL5(NR_EXECVEAT, folder, path, arguments, environment, flags));
+}
+
+/* --- installation ----------------------------------------------------------------------------------- */
+
+void exec_guard_resolve(void)
+{
+	if (dlsym == NULL)
+		return;
+	*(void **)&next.execve = dlsym(NEXT_OBJECT, "execve");
+	*(void **)&next.execvpe = dlsym(NEXT_OBJECT, "execvpe");
+	*(void **)&next.fexecve = dlsym(NEXT_OBJECT, "fexecve");
+	*(void **)&next.execveat = dlsym(NEXT_OBJECT, "execveat");
+}
+
+int exec_guard_install(const struct request *request)
+{
+	const char *variable = request->flag_digits;
+	unsigned length;
+
+	/* Back to the start of the variable: "NAME=VERSION:" stands before the flags. */
+	while (!text_starts_with(variable, CONTRACT_VARIABLE "="))
+		variable--;
+	length = text_length(variable);
+	if (length >= REQUEST_MAXIMUM || request->launcher_length == 0)
+		return -1;
+	memcpy(guard_request, variable, length + 1);
+	memcpy(guard_launcher, request->launcher, request->launcher_length);
+	guard_required = (request->flags & CONTRACT_REQUIRED) != 0;
+	guard_process = CALL0(NR_GETPID);
+	return 0;
+}
