@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What "locked" means (SPEC: proof), judged from the kernel's own evidence. The launcher's probe,
+ * the tracer and every report use this one definition. */
+#ifndef DUENDE_PROOF_H
+#define DUENDE_PROOF_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* How much is to be proven. */
+enum proof_level {
+	PROOF_LOCKED,	/* every mapping that the kernel can lock is locked */
+	PROOF_RESIDENT, /* and every accessible page of it is in RAM (VmSwap 0) */
+};
+
+struct proof {
+	bool locked;   /* VmFlags has `lo` in every mapping that can be locked */
+	bool resident; /* nothing swapped, every accessible mapping wholly resident but for pages
+			* beyond end of file */
+	uint64_t virtual_kib, locked_kib, resident_kib, swapped_kib; /* VmSize VmLck VmRSS VmSwap */
+	uint64_t unlockable_kib; /* mappings that the kernel never locks (vvar, vdso, hugetlb, …) */
+	char unlockable[256];	 /* their names and sizes, for people */
+	/* The first mapping that fails the proof, for the message; empty if none does. */
+	char offender[PATH_MAX + 64];
+};
+
+/* Reads /proc/PID/status and /proc/PID/smaps (PID 0: the caller). smaps' "Locked:" is a proportional
+ * figure and is not used. Returns 0 when the evidence could be read, whatever the verdict;
+ * -ENOENT no /proc or no such process, -EACCES smaps may not be read (ptrace access,
+ * proc_pid_smaps(5)), -ESRCH it ended meanwhile, -EINVAL a malformed file, or another errno of
+ * open(2) and read(2). */
+int proof_read(pid_t pid, struct proof *proof);
+
+/* True where the proof reaches `level`. */
+bool proof_holds(const struct proof *proof, enum proof_level level);
+
+#endif
