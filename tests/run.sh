@@ -22,8 +22,9 @@ export LC_ALL=C.UTF-8
 [ "${CI:-}" != true ] || export DUENDE_FORBID_SKIP=1
 
 quick_suites=(build unit lint documentation input fail_closed transparency chains)
-full_suites=(build unit lint fuzz documentation input fail_closed transparency chains daemons)
-contained_suites=(containers vm)
+full_suites=(build unit lint fuzz documentation input fail_closed transparency chains exec_guard tracer
+    daemons cross)
+contained_suites=(containers vm containers-bare)
 
 passed=0
 failed=0
@@ -95,9 +96,9 @@ is_nested() {
 needed_packages() {
     local file
     for file in tests/packages.d/*; do
-        is_nested && case ${file##*/} in containers | vm) continue ;; esac
         grep -hv '^#' "$file"
     done | sort -u
+    is_nested || grep -hv '^#' tests/containers/packages tests/vm/packages | sort -u
 }
 
 install_packages() {
@@ -242,7 +243,7 @@ main() {
         run_suite "$suite"
     done
     if is_nested && [ $# -eq 0 ]; then
-        skips+=("containers: not started inside a container" "vm: not started inside a container")
+        skips+=("containers, containers-bare and vm: this run is inside a container already")
     fi
     say "results"
     for failure in "${failures[@]}"; do

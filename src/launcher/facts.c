@@ -51,6 +51,16 @@ static void gather_limits(const struct request *request, struct facts *facts)
 		facts->capability_honoured = test_capability(facts);
 }
 
+/* Programs that the tracer can lock, or may find out that it cannot. */
+static bool may_trace(const struct target *target)
+{
+	enum abi abi = target->elf.abi;
+
+	if (target->kind == TARGET_UNREADABLE || target->kind == TARGET_UNKNOWN)
+		return true;
+	return abi == abi_native() || (abi == ABI_I386 && abi_native() == ABI_X86_64);
+}
+
 int facts_gather(const struct request *request, const struct identity *identity,
 		 struct facts *facts, struct failure *failure)
 {
@@ -82,6 +92,6 @@ int facts_gather(const struct request *request, const struct identity *identity,
 			 facts->privileges.effective_user == 0 ||
 				 facts->privileges.ipc_lock.effective,
 			 facts->privileges.user_namespace, &facts->helper);
-	facts->inject_available = false;
+	facts->inject_available = may_trace(&facts->target);
 	return 0;
 }

@@ -191,8 +191,12 @@ static bool has_ids(const struct identity *identity)
 
 static int change_ids(const struct identity *identity, struct failure *failure)
 {
-	if (!has_groups(identity) && setgroups(identity->group_count, identity->groups) != 0)
+	if (!has_groups(identity) && setgroups(identity->group_count, identity->groups) != 0) {
+		/* Who is this user already, and may not change groups, keeps those it was given. */
+		if (errno == EPERM && has_ids(identity))
+			return 0;
 		return failure_set(failure, EXIT_USAGE, errno, "setgroups", "--user");
+	}
 	if (has_ids(identity))
 		return 0;
 	if (setresgid(identity->group, identity->group, identity->group) != 0)

@@ -15,6 +15,8 @@
 #include "preload/contract.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -108,6 +110,24 @@ static bool adopt_enclosing_request(struct request *request, struct failure *fai
 	return true;
 }
 
+/* A bare name is looked up in PATH, as COMMAND is. */
+static int resolve_expected_program(struct request *request, struct failure *failure)
+{
+	static char path[PATH_MAX];
+	int result;
+
+	if (request->expect == NULL)
+		return 0;
+	result = target_lookup(request->expect, getenv("PATH"), path);
+	if (result != 0)
+		return failure_set(failure, EXIT_USAGE, -result, NULL, "--expect=%s",
+				   request->expect);
+	request->expect = realpath(path, NULL);
+	if (request->expect == NULL)
+		return failure_set(failure, EXIT_USAGE, errno, "realpath", "--expect=%s", path);
+	return 0;
+}
+
 static int plan_and_launch(struct request *request, struct failure *failure)
 {
 	struct identity identity;
@@ -118,6 +138,8 @@ static int plan_and_launch(struct request *request, struct failure *failure)
 	if (!adopt_enclosing_request(request, failure))
 		return EXIT_USAGE;
 	if (has_identity && identity_resolve(request->user, &identity, failure) != 0)
+		return EXIT_USAGE;
+	if (resolve_expected_program(request, failure) != 0)
 		return EXIT_USAGE;
 	if (facts_gather(request, has_identity ? &identity : NULL, &facts, failure) != 0)
 		return EXIT_USAGE;

@@ -17,6 +17,7 @@ static const char help_text[] =
 	"  -l, --memlock=SOFT[:HARD] RLIMIT_MEMLOCK for COMMAND (default: unlimited)\n"
 	"      --children=WHICH      none, forked (default) or all\n"
 	"      --method=METHOD       auto (default), preload or inject\n"
+	"      --expect=PROGRAM      the program that the chain of COMMAND must end up as\n"
 	"      --argv0=NAME          argv[0] of COMMAND\n"
 	"      --realtime[=PRIORITY|off]\n"
 	"                            SCHED_FIFO (default priority 1)\n"
@@ -61,6 +62,7 @@ static const struct option long_options[] = {
 	{"user", required_argument, NULL, 'u'},
 	{"stack-limit", required_argument, NULL, SETTING_OPTION},
 	{"lock-timeout", required_argument, NULL, SETTING_OPTION},
+	{"expect", required_argument, NULL, SETTING_OPTION},
 	{"helper", required_argument, NULL, SETTING_OPTION},
 	{"config", required_argument, NULL, 'c'},
 	{"no-config", no_argument, NULL, OWN_NO_CONFIG},

@@ -157,7 +157,8 @@ static void plan_method(const struct request *request, const struct facts *facts
 {
 	enum cause cause = preload_cause(facts);
 
-	if (cause == CAUSE_NONE && request->method != METHOD_INJECT) {
+	/* Only the tracer can tell what a chain has become. */
+	if (cause == CAUSE_NONE && request->method != METHOD_INJECT && request->expect == NULL) {
 		plan->action = ACTION_PRELOAD;
 		plan->method = METHOD_PRELOAD;
 		plan->arm_backstop = request->required && !facts->timer_discarded;

@@ -195,6 +195,11 @@ static int set_verbose(struct request *request, const char *value)
 	return set_flag(&request->verbose, value);
 }
 
+static int set_expect(struct request *request, const char *value)
+{
+	return set_text(&request->expect, value);
+}
+
 static int set_helper(struct request *request, const char *value)
 {
 	return set_text(&request->helper, value);
@@ -219,12 +224,13 @@ static const struct rule rules[] = {
 	{"lock-timeout", SETTING_LOCK_TIMEOUT, false, "seconds from 1 to 86400", set_lock_timeout},
 	{"quiet", SETTING_QUIET, true, EXPECTED_FLAG, set_quiet},
 	{"verbose", SETTING_VERBOSE, true, EXPECTED_FLAG, set_verbose},
+	{"expect", SETTING_EXPECT, false, "a program", set_expect},
 	{"helper", SETTING_HELPER, false, "a file", set_helper},
 };
 
 static const char known_settings[] =
 	"lock-memory, required, lock, memlock, children, method, argv0, realtime, io-flusher, "
-	"oom-score-adj, user, stack-limit, lock-timeout, quiet, verbose or helper";
+	"oom-score-adj, user, stack-limit, lock-timeout, quiet, verbose, expect or helper";
 
 static bool same_name(const char *name, const char *typed)
 {

@@ -3,6 +3,7 @@
 
 #include "common/message.h"
 #include "common/size.h"
+#include "inject/inject.h"
 #include "launcher/attributes.h"
 #include "launcher/environment.h"
 #include "launcher/probe.h"
@@ -76,11 +77,20 @@ static void warn_about_user_change(const struct plan *plan)
 		size_format(plan->memlock.soft, limit), remedy);
 }
 
+/* musl reads no limit: its threads have 128 KiB unless the program says otherwise. */
+static void warn_about_stack_limit(const struct request *request, const struct target *target)
+{
+	if (request->has_stack_limit && strstr(target->elf.interpreter, "/ld-musl-") != NULL)
+		message_warning("--stack-limit does not change the threads of %s: it uses musl",
+				target->program);
+}
+
 static void print_warnings(struct request *request, const struct facts *facts,
 			   const struct plan *plan)
 {
 	struct failure failure;
 
+	warn_about_stack_limit(request, &facts->target);
 	if (plan->action == ACTION_UNLOCKED && plan->cause != CAUSE_NONE) {
 		remedy_describe(request, facts, plan, place_find(), &failure);
 		message_failure_as_warning(&failure);
@@ -152,6 +162,16 @@ static void arm_backstop(const struct request *request)
 /* --- preload -------------------------------------------------------------------------------------
  */
 
+/* For a lock that fails inside COMMAND. */
+static void describe_remedy(const struct facts *facts, const struct plan *plan, char *text,
+			    unsigned size)
+{
+	if (plan->budget)
+		snprintf(text, size, "name a larger --memlock");
+	else if (plan->memlock.soft != SIZE_UNLIMITED)
+		remedy_for_limit(facts, place_find(), text, size);
+}
+
 static int prepare_preload(const struct request *request, const struct facts *facts,
 			   const struct plan *plan, struct failure *failure)
 {
@@ -159,10 +179,7 @@ static int prepare_preload(const struct request *request, const struct facts *fa
 	struct pending_timer timer = save_timer();
 	int result;
 
-	if (plan->budget)
-		snprintf(remedy, sizeof(remedy), "name a larger --memlock");
-	else if (plan->memlock.soft != SIZE_UNLIMITED)
-		remedy_for_limit(facts, place_find(), remedy, sizeof(remedy));
+	describe_remedy(facts, plan, remedy, sizeof(remedy));
 	result = environment_add_request(request, facts, plan, remedy, &timer);
 	if (result != 0)
 		return failure_set(failure, EXIT_NOT_LOCKED, -result, "read",
@@ -180,7 +197,42 @@ static void execute(const struct request *request, const struct target *target,
 	if (request->argv0 != NULL)
 		request->command[0] = (char *)request->argv0;
 	execve(path, request->command, environ);
+	inject_abandon();
 	run_describe_exec_error(target, errno, failure);
+}
+
+/* --- inject -------------------------------------------------------------------------------------- */
+
+/* The request goes along for dynamic programs later in the chain; the tracer needs none. */
+static int prepare_inject(const struct request *request, const struct facts *facts,
+			  const struct plan *plan, struct failure *failure)
+{
+	char remedy[512] = "";
+	struct inject_request inject = {
+		.required = request->required,
+		.level = request->lock == LOCK_ON_FAULT ? PROOF_LOCKED : PROOF_RESIDENT,
+		.verbose = request->verbose,
+		.quiet = request->quiet,
+		.timeout = (unsigned)request->lock_timeout,
+		.compare_file = facts->target.inode != 0,
+		.device = facts->target.device,
+		.inode = facts->target.inode,
+		.expect = request->expect,
+		.remedy = remedy,
+	};
+
+	plan_lock_flags(request, plan, inject.lock_flags);
+	describe_remedy(facts, plan, remedy, sizeof(remedy));
+	if (plan->request_for_chain && prepare_preload(request, facts, plan, failure) != 0)
+		return -1;
+	return inject_prepare(&inject, failure);
+}
+
+static int prepare_method(const struct request *request, const struct facts *facts,
+			  const struct plan *plan, struct failure *failure)
+{
+	return plan->action == ACTION_INJECT ? prepare_inject(request, facts, plan, failure)
+					     : prepare_preload(request, facts, plan, failure);
 }
 
 /* Everything that can still go wrong with the lock. Returns 0; where COMMAND may run unlocked the
@@ -190,10 +242,10 @@ static int prepare_lock(const struct request *request, const struct facts *facts
 {
 	struct facts probed = *facts;
 
-	if (plan->action != ACTION_PRELOAD)
+	if (plan->action != ACTION_PRELOAD && plan->action != ACTION_INJECT)
 		return 0;
 	if (probe(request, facts, plan, &probed, failure) == 0 &&
-	    prepare_preload(request, facts, plan, failure) == 0) {
+	    prepare_method(request, facts, plan, failure) == 0) {
 		if (plan->warn_user_change)
 			warn_about_user_change(plan);
 		return 0;

@@ -383,7 +383,7 @@ static void unknown_keys_are_refused(void **state)
 	static const char *const launcher[] = {
 		OURS "lokc = full\n",
 		OURS "Lock = full\n",
-		OURS "expect = trueno-ublk\n",
+		OURS "expected = trueno-ublk\n",
 		OURS "reserve = 1G\n",
 		OURS "swap-device = true\n",
 		OURS "lock_memory_required = true\n",

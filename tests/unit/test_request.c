@@ -34,6 +34,7 @@ static const struct {
 	{"lock-timeout", SETTING_LOCK_TIMEOUT, "86400"},
 	{"quiet", SETTING_QUIET, "true"},
 	{"verbose", SETTING_VERBOSE, "true"},
+	{"expect", SETTING_EXPECT, "trueno-ublk"},
 	{"helper", SETTING_HELPER, "/lib/helper.so"},
 };
 
@@ -116,21 +117,10 @@ static void settings_do_not_count_as_given(void **state)
 
 static void unknown_settings_are_refused_with_the_known_ones(void **state)
 {
-	static const char *const names[] = {"",
-					    "lokc",
-					    "Lock",
-					    "loc",
-					    "lock ",
-					    "-lock",
-					    "expect",
-					    "reserve",
-					    "swap-device",
-					    "config",
-					    "lock-memory-required",
-					    "no-config",
-					    "dry-run",
-					    "json",
-					    "lock--memory"};
+	static const char *const names[] = {
+		"",	     "lokc",	"Lock",	       "loc",	      "lock ",
+		"-lock",     "reserve", "swap-device", "config",      "lock-memory-required",
+		"no-config", "dry-run", "json",	       "lock--memory"};
 	struct request request;
 	const char *expected = NULL;
 
