@@ -98,9 +98,28 @@ static const char *limit_remedy(bool is_root, enum place place)
 			 "login '* - memlock unlimited' in /etc/security/limits.d/memlock.conf";
 }
 
+static const char *hard_limit_remedy(enum place place)
+{
+	switch (place) {
+	case PLACE_DOCKER:
+	case PLACE_PODMAN:
+		return "name at most the hard limit, or raise it with --ulimit memlock=-1:-1";
+	case PLACE_SYSTEMD:
+		return "name at most the hard limit, or raise it with LimitMEMLOCK= in the unit's "
+		       "[Service] section";
+	case PLACE_KUBERNETES:
+	case PLACE_CONTAINER:
+	case PLACE_HOST:
+		break;
+	}
+	return "name at most the hard limit, or raise it as a user with CAP_SYS_RESOURCE";
+}
+
 static const char *cause_remedy(const struct facts *facts, enum cause cause, enum place place)
 {
 	switch (cause) {
+	case CAUSE_HARD_LIMIT:
+		return hard_limit_remedy(place);
 	case CAUSE_USER_NAMESPACE:
 		return user_namespace_remedy(place);
 	case CAUSE_CAPABILITY_NOT_AMBIENT:
@@ -161,10 +180,11 @@ static void describe_limit(const struct request *request, const struct facts *fa
 	else
 		failure_set(failure, EXIT_NOT_LOCKED, 0, NULL, "memory cannot be locked");
 	snprintf(failure->cause, sizeof(failure->cause),
-		 "RLIMIT_MEMLOCK is %s (hard limit %s)%s%s, and %s", soft, hard,
+		 "RLIMIT_MEMLOCK is %s (hard limit %s)%s%s, and %s%s", soft, hard,
 		 facts->memlock.soft == 0 ? ", which forbids any lock" : "",
 		 asked || plan->cause == CAUSE_HARD_LIMIT ? "" : ": later allocations would fail",
-		 limit_cause_text(facts, plan->cause));
+		 limit_cause_text(facts, plan->cause),
+		 plan->startup_only ? "; only what is mapped at the start can be locked" : "");
 	snprintf(failure->remedy, sizeof(failure->remedy), "%s",
 		 cause_remedy(facts, plan->cause, place));
 }
