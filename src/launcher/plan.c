@@ -71,7 +71,8 @@ static enum cause capability_cause(const struct facts *facts)
 	if (privileges->user_namespace)
 		return CAUSE_USER_NAMESPACE;
 	if (!privileges->ipc_lock.permitted)
-		return CAUSE_CAPABILITY_MISSING;
+		return privileges->ipc_lock.bounding ? CAUSE_CAPABILITY_MISSING
+						     : CAUSE_CAPABILITY_NOT_BOUNDING;
 	if (!facts->capability_honoured)
 		return CAUSE_CAPABILITY_NOT_HONOURED;
 	if (changes_user(facts))
@@ -90,15 +91,15 @@ static bool plan_finite_limit(const struct request *request, const struct facts 
 {
 	enum cause cause = capability_cause(facts);
 
+	/* Also where the capability lifts the limit now: a chain may give it up. */
+	plan->budget = request->required && request->has_memlock_soft && plan->cause == CAUSE_NONE;
 	if (cause == CAUSE_NONE) {
 		plan->keep_capability = changes_user(facts) || request->guard_keeps_capability;
 		plan->warn_user_change = is_root_after_launch(facts);
 		return true;
 	}
-	if (request->required && request->has_memlock_soft && plan->cause == CAUSE_NONE) {
-		plan->budget = true;
+	if (plan->budget)
 		return true;
-	}
 	if (plan->cause == CAUSE_NONE)
 		plan->cause = cause;
 	plan->startup_only = true;

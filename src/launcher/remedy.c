@@ -151,7 +151,10 @@ static const char *limit_cause_text(const struct facts *facts, enum cause cause)
 	case CAUSE_CAPABILITY_MISSING:
 		return "CAP_IPC_LOCK is missing from the permitted set";
 	case CAUSE_CAPABILITY_NOT_BOUNDING:
-		return "CAP_IPC_LOCK is not in the bounding set, so COMMAND loses it at execve";
+		return facts->privileges.ipc_lock.permitted
+			       ? "CAP_IPC_LOCK is not in the bounding set, so COMMAND loses it at "
+				 "execve"
+			       : "CAP_IPC_LOCK is missing: it is not even in the bounding set";
 	case CAUSE_CAPABILITY_NOT_AMBIENT:
 		return "CAP_IPC_LOCK is permitted but not ambient, so COMMAND, which does not run "
 		       "as "

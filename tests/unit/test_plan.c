@@ -141,6 +141,13 @@ static void a_budget_is_accepted_only_on_purpose(void **state)
 	plan = planned(&request, &facts);
 	assert_false(plan.budget);
 	assert_true(plan.startup_only);
+
+	/* Root's capability lifts it, but a chain may change the user. */
+	request.required = true;
+	facts = root_facts();
+	facts.memlock = (struct limit_pair){4 * MIB, 4 * MIB};
+	plan = planned(&request, &facts);
+	assert_true(plan.budget && plan.warn_user_change);
 }
 
 static void more_than_the_hard_limit_is_refused(void **state)
