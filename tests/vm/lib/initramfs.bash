@@ -1,0 +1,191 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of run share its variables
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
+# The machine's root file system: what the scenario asked for and no more.
+
+# Reads the comments at the head of a scenario into needed_*.
+read_needs() {
+    local scenario=$1 key value
+
+    needed_programs=() needed_files=() needed_sources=() needed_modules=()
+    needed_launcher=no memory=512 processors=1 time_limit=300
+    while read -r key value; do
+        # shellcheck disable=SC2206 # several names on a line
+        case $key in
+            needs-program:) needed_programs+=($value) ;;
+            needs-file:) read -ra words <<<"$value" && needed_files+=("${words[@]}") ;;
+            needs-source:) needed_sources+=($value) ;;
+            needs-module:) needed_modules+=($value) ;;
+            needs-launcher:) needed_launcher=$value ;;
+            memory:) memory=$value ;;
+            processors:) processors=$value ;;
+            time-limit:) time_limit=$value ;;
+            needs-*) usage_error "$scenario: unknown need $key" ;;
+        esac
+    done < <(sed -n '/^[^#]/q; s/^# \([a-z-]*:\)/\1/p' "$scenario")
+    time_limit=$((time_limit * ${DUENDE_VM_TIME_FACTOR:-1}))
+}
+
+# Sets initramfs. The scratch folder goes when the harness ends.
+build_initramfs() {
+    local scenario=$1
+
+    scratch=$(mktemp -d "$cache/machine.XXXXXX")
+    trap 'rm -rf "$scratch"' EXIT
+    root=$scratch/root
+    make_folders
+    pack_busybox
+    pack_programs
+    pack_files
+    pack_sources
+    pack_modules
+    pack_launcher
+    pack_guest "$scenario"
+    initramfs=$scratch/initramfs
+    # Not compressed: the machine would spend longer on that than the host gains.
+    (cd "$root" && find . -print0 | sort -z | busybox cpio -0 -o -H newc -R 0:0 2>/dev/null) >"$initramfs"
+}
+
+make_folders() {
+    local name
+    mkdir -p "$root"/{dev,etc,proc,root,run,sys,tmp,home/tester,opt/{busybox,static},scenario,usr/local/bin,usr/share/empty} \
+        "$root"/usr/{bin,sbin,lib,lib64} "$root"/var/{lib,log,tmp,www}
+    for name in bin sbin lib lib64; do
+        ln -s "usr/$name" "$root/$name"
+    done
+    ln -s /run "$root/var/run"
+    chmod 700 "$root/root"
+    chmod 1777 "$root/tmp" "$root/var/tmp"
+}
+
+pack_busybox() {
+    local busybox
+    require_command busybox busybox-static
+    busybox=$(host_file bin/busybox busybox-static)
+    is_dynamic "$busybox" && unavailable "busybox is not static (Debian package busybox-static)"
+    cp "$busybox" "$root/usr/bin/busybox"
+    ln -s busybox "$root/usr/bin/sh"
+}
+
+# Where a file of Debian's PACKAGE stands for the machine's architecture: on this host, or unpacked
+# in the cache where the machine is of another.
+host_file() {
+    local path=$1 package=$2 folder
+    if [[ $foreign == no ]]; then
+        find_program "${path##*/}"
+        return
+    fi
+    folder=$cache/packages-$machine_architecture/$package
+    if [[ ! -d $folder ]]; then
+        mkdir -p "${folder%/*}"
+        local unpacked
+        unpacked=$(mktemp -d "$cache/package.XXXXXX")
+        download_package "$package" "$unpacked"
+        dpkg-deb -x "$unpacked"/*.deb "$unpacked/tree"
+        mv "$unpacked/tree" "$folder"
+        rm -r "$unpacked"
+    fi
+    echo "$folder/$path"
+}
+
+find_program() {
+    PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" ||
+        unavailable "program $1 is missing (tests/vm/packages lists what is needed)"
+}
+
+is_dynamic() {
+    readelf -lW "$1" 2>/dev/null | grep -q INTERP
+}
+
+is_shared_object() {
+    readelf -dW "$1" 2>/dev/null | grep -q NEEDED
+}
+
+# A file at its own place, and the libraries that it asks for.
+pack() {
+    local file=$1 library
+    mkdir -p "$root${file%/*}"
+    cp -L "$file" "$root$file"
+    is_shared_object "$file" || return 0
+    while read -r library; do
+        [[ -e $root$library ]] && continue
+        mkdir -p "$root${library%/*}"
+        cp -L "$library" "$root$library"
+    done < <(ldd "$file" | grep -o '/[^ ]*')
+}
+
+# busybox' shell prefers its applets to every program in PATH. Functions make it run the program that the
+# scenario asked for; a name that is none for a function is none of an applet either.
+pack_programs() {
+    local name program
+    : >"$root/scenario/programs.sh"
+    [[ ${#needed_programs[@]} -gt 0 ]] || return 0
+    [[ $foreign == no ]] || unavailable "programs of this host cannot run on $machine_architecture"
+    for name in "${needed_programs[@]}"; do
+        program=$(find_program "$name")
+        program=$(realpath "${program%/*}")/${program##*/}
+        pack "$program"
+        [[ $name =~ ^[a-z_]+$ ]] || continue
+        echo "$name() { $program \"\$@\"; }" >>"$root/scenario/programs.sh"
+    done
+}
+
+pack_files() {
+    local pattern file
+    for pattern in "${needed_files[@]}"; do
+        file=$(compgen -G "$pattern" | head -n 1 || true)
+        [[ -n $file ]] || unavailable "no file $pattern (tests/vm/packages lists what is needed)"
+        pack "$file"
+    done
+}
+
+pack_sources() {
+    local name compiler=${cross_prefix}gcc
+    for name in "${needed_sources[@]}"; do
+        require_command "$compiler" "gcc${cross_prefix:+-${cross_prefix%-}}"
+        "$compiler" -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread \
+            -o "$root/usr/local/bin/$name" "$here/programs/$name.c"
+    done
+}
+
+pack_modules() {
+    local name file dependencies folder=lib/modules/$kernel_release
+    [[ ${#needed_modules[@]} -gt 0 ]] || return 0
+    mkdir -p "$root/$folder"
+    cp "$kernel_modules/$folder"/modules.dep "$root/$folder/"
+    for name in "${needed_modules[@]}"; do
+        dependencies=$(grep -E "(^|/)$name\.ko:" "$kernel_modules/$folder/modules.dep" || true)
+        [[ -n $dependencies ]] || unavailable "kernel $kernel_release has no module $name"
+        for file in ${dependencies/:/}; do
+            mkdir -p "$root/$folder/${file%/*}"
+            cp "$kernel_modules/$folder/$file" "$root/$folder/$file"
+        done
+    done
+}
+
+# The helper beside the launcher: any pair that stands so is found without options.
+pack_launcher() {
+    local helper
+    [[ $needed_launcher == yes ]] || return 0
+    [[ -x $build/duende-run ]] || unavailable "no launcher in $build"
+    install -m 755 "$build/duende-run" "$root/usr/local/bin/duende-run"
+    if is_dynamic "$build/duende-run"; then
+        pack "$(realpath "$build/duende-run")"
+    fi
+    for helper in "$build"/duende-preload.*.so; do
+        [[ -e $helper ]] || unavailable "no preload helper in $build"
+        install -m 644 "$helper" "$root/usr/local/bin/"
+    done
+}
+
+pack_guest() {
+    cp -r "$here/guest/etc/." "$root/etc/"
+    install -m 755 "$here/guest/init" "$root/init"
+    install -m 644 "$here/guest/library.sh" "$root/scenario/library.sh"
+    install -m 755 "$here/scenarios/$1.sh" "$root/scenario/scenario.sh"
+    # The machine gives up earlier than the host does, so that it can still say where it stands.
+    cat >"$root/scenario/machine.sh" <<END
+modules="${needed_modules[*]}"
+time_limit=$((time_limit * 4 / 5))
+END
+}

@@ -1,0 +1,142 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts of run share its variables
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
+# Debian's cloud kernel, unpacked into the cache and never installed.
+
+# Sets what differs between the architectures.
+describe_architecture() {
+    machine_architecture=$1
+    case $machine_architecture in
+        x86_64)
+            debian_architecture=amd64
+            emulator=qemu-system-x86_64
+            emulator_package=qemu-system-x86
+            # microvm hangs while it calibrates its clock without KVM.
+            emulator_arguments=(-M pc)
+            console=ttyS0
+            # The triple fault that "t" means ends QEMU through -no-reboot.
+            kernel_arguments="reboot=t"
+            cross_prefix=
+            ;;
+        aarch64)
+            debian_architecture=arm64
+            emulator=qemu-system-aarch64
+            emulator_package=qemu-system-arm
+            emulator_arguments=(-M virt -cpu cortex-a57)
+            console=ttyAMA0
+            kernel_arguments=
+            cross_prefix=aarch64-linux-gnu-
+            ;;
+        *) usage_error "unknown architecture $machine_architecture" ;;
+    esac
+    require_command "$emulator" "$emulator_package"
+    foreign=no
+    [[ $(uname -m) == "$machine_architecture" ]] || foreign=yes
+    # The same compiler serves a host that is of that architecture itself.
+    [[ $foreign == yes ]] || cross_prefix=
+}
+
+# Sets kernel_image, kernel_release and kernel_modules (a folder as depmod's -b wants it).
+prepare_kernel() {
+    local folder=$cache/kernel-$machine_architecture
+
+    [[ -e $folder/release ]] || unpack_kernel "$folder"
+    kernel_release=$(<"$folder/release")
+    kernel_image=$folder/image
+    kernel_modules=$folder/tree
+}
+
+unpack_kernel() {
+    local folder=$1 scratch package release
+
+    require_command apt-get apt
+    require_command busybox busybox-static
+    scratch=$(mktemp -d "$cache/kernel.XXXXXX")
+    package=$(kernel_package)
+    if [[ -z $package && $foreign == no && $EUID -eq 0 ]]; then
+        # Container images come without apt's lists.
+        apt-get -qq update >&2 || true
+        package=$(kernel_package)
+    fi
+    [[ -n $package ]] || unavailable "apt knows no kernel package for $debian_architecture; apt-get update?"
+    note "unpacking $package"
+    download_package "$package" "$scratch"
+    dpkg-deb -x "$scratch"/*.deb "$scratch/tree"
+    release=$(basename "$scratch"/tree/lib/modules/*)
+    extract_image "$scratch/tree/boot/vmlinuz-$release" "$scratch/image"
+    # The package leaves this to its post-installation script, which never runs.
+    busybox depmod -b "$scratch/tree" "$release"
+    rm -r "$scratch"/*.deb "$scratch/tree/boot"
+    echo "$release" >"$scratch/release"
+    # Into its place only when complete: an interrupted run leaves no half kernel.
+    rm -rf "$folder"
+    mv "$scratch" "$folder"
+}
+
+# apt as a host of the machine's architecture would run it, with state of its own when that is not
+# this host's: nothing of this host's package management is changed.
+apt_arguments() {
+    apt_options=(-qq)
+    [[ $foreign == yes ]] || return 0
+    local state=$cache/apt-$debian_architecture
+    mkdir -p "$state"/{lists/partial,archives/partial}
+    [[ -e $state/status ]] || : >"$state/status"
+    apt_options+=(
+        -o "APT::Architecture=$debian_architecture"
+        -o "APT::Architectures::=$debian_architecture"
+        -o "Dir::State=$state" -o "Dir::State::status=$state/status" -o "Dir::State::lists=$state/lists"
+        -o "Dir::Cache=$state" -o "APT::Sandbox::User=root"
+    )
+    [[ -e $state/updated ]] && return
+    apt-get "${apt_options[@]}" update >&2 || unavailable "apt-get update failed for $debian_architecture"
+    : >"$state/updated"
+}
+
+kernel_package() {
+    local apt_options
+    apt_arguments
+    apt-cache "${apt_options[@]}" depends "linux-image-cloud-$debian_architecture" 2>/dev/null |
+        sed -n 's/^ *Depends: *\(linux-image-[0-9][^ ]*\).*/\1/p' | head -n 1
+}
+
+download_package() {
+    local package=$1 folder=$2 apt_options
+    apt_arguments
+    # apt cannot become its own user in a folder that only root may enter; its notice about that says
+    # nothing that matters here.
+    (cd "$folder" && apt-get "${apt_options[@]}" -o APT::Sandbox::User=root download "$package" >&2) ||
+        unavailable "package $package cannot be downloaded"
+}
+
+# QEMU enters an x86 vmlinux through its PVH note. That leaves out the kernel's own decompressor,
+# which takes longer than all the rest of the boot under emulation. An arm64 image is not compressed.
+extract_image() {
+    local image=$1 result=$2 setup_sectors offset length magic expand
+
+    if [[ $machine_architecture != x86_64 ]]; then
+        cp "$image" "$result"
+        return
+    fi
+    # Documentation/arch/x86/boot.rst: setup_sects, payload_offset, payload_length.
+    setup_sectors=$(read_number "$image" 497 1)
+    offset=$(((setup_sectors + 1) * 512 + $(read_number "$image" 584 4)))
+    length=$(read_number "$image" 588 4)
+    magic=$(od -An -tx1 -j "$offset" -N 4 "$image" | tr -d ' \n')
+    case $magic in
+        02214c18) expand=(lz4 -dc) ;;
+        28b52ffd) expand=(zstd -dc) ;;
+        fd377a58) expand=(xz -dc) ;;
+        1f8b08*) expand=(gzip -dc) ;;
+        *) unavailable "kernel payload has the unknown magic $magic" ;;
+    esac
+    require_command "${expand[0]}" "${expand[0]/#xz/xz-utils}"
+    # The last four bytes are the length of the whole, which is no part of the compressed stream
+    # (gzip has the same field as its own).
+    [[ ${expand[0]} == gzip ]] || length=$((length - 4))
+    dd if="$image" iflag=skip_bytes,count_bytes,fullblock bs=1M skip="$offset" count="$length" status=none |
+        "${expand[@]}" >"$result"
+}
+
+read_number() {
+    od -An -tu"$3" -j "$2" -N "$3" "$1" | tr -d ' \n'
+}
