@@ -131,10 +131,17 @@ configure_and_build() {
         cmake --build "$folder"
 }
 
+has_no_interpreter() {
+    ! readelf -lW "$1" | grep INTERP
+}
+
+is_program() {
+    [ -f "$1" ] && [ -x "$1" ]
+}
+
 suite_build() {
     check "gcc builds without a warning, launcher static" configure_and_build "$DUENDE_BUILD"
-    check "the launcher has no dynamic loader" \
-        sh -c '! readelf -lW "$1" | grep -q INTERP' - "$DUENDE_BUILD/duende-run"
+    check "the launcher has no dynamic loader" has_no_interpreter "$DUENDE_BUILD/duende-run"
     check "clang builds without a warning" \
         configure_and_build "$top/build-clang" -DCMAKE_C_COMPILER=clang
     check "the dynamic launcher builds with sanitizers" \
@@ -147,7 +154,7 @@ suite_unit() {
     local folder program
     for folder in "$DUENDE_BUILD" "$DUENDE_ASAN_BUILD"; do
         for program in "$folder"/tests/test_*; do
-            [ -x "$program" ] && [ -f "$program" ] || continue
+            is_program "$program" || continue
             count_tap "unit ${program##*/} (${folder##*/})" \
                 < <(CMOCKA_MESSAGE_OUTPUT=TAP "$program" 2>&1 || true)
         done
@@ -193,7 +200,7 @@ suite_fuzz() {
         -DCMAKE_C_COMPILER=clang -DDUENDE_TESTS=OFF -DDUENDE_FUZZ=ON -DDUENDE_STATIC=OFF \
         -DDUENDE_SANITIZE=address,undefined
     for target in "$top"/build-fuzz/tests/fuzz_*; do
-        [ -x "$target" ] && [ -f "$target" ] || continue
+        is_program "$target" || continue
         check "${target##*/} finds nothing in $seconds s" fuzz_one "$target" "$seconds"
     done
 }

@@ -203,7 +203,7 @@ run_quietly() {
     run --separate-stderr "$driver" --required --verbose -- "$(command -v docker)" --version
     assert_success
     assert_output --partial 'Docker version'
-    [[ "$stderr" == *'locked (inject)'* ]]
+    [[ "$stderr" == *'locked (full, inject)'* ]]
 }
 
 @test "terraform works as before" {
@@ -211,7 +211,7 @@ run_quietly() {
     run --separate-stderr "$driver" --required --verbose -- "$(command -v terraform)" version
     assert_success
     assert_output --partial Terraform
-    [[ "$stderr" == *'locked (inject)'* ]]
+    [[ "$stderr" == *'locked (full, inject)'* ]]
 }
 
 @test "a script with a static interpreter is locked" {
@@ -317,7 +317,7 @@ os.execv(sys.argv[2], sys.argv[2:])'
         "$build/fixture-probe-static" verdict
     assert_success
     assert_output L
-    [[ "$stderr" == *'fixture-probe-s[1]: locked (inject)'* ]]
+    [[ "$stderr" == *'fixture-probe-s[1]: locked (full, inject)'* ]]
 }
 
 @test "PID 1 of a PID namespace is refused with 120" {
@@ -655,4 +655,18 @@ refused() {
     run setpriv --reuid=1000 --regid=1000 --clear-groups "$driver" --required -- "$program"
     assert_failure 120
     assert_output --partial 'its file has set-user-ID, which execve withholds'
+}
+
+@test "a chain that gives up the capability under a finite limit is refused, and warned about without --required" {
+    requires root
+    [ "$(ulimit -H -l)" != unlimited ] || ulimit -l 8192
+    run --separate-stderr "$driver" --required --expect "$build/fixture-probe-static" -- \
+        "$(command -v setpriv)" --reuid=1000 --regid=1000 --clear-groups "$build/fixture-probe-static"
+    assert_equal "$status" 120
+    assert_output ''
+    [[ "$stderr" == *'later allocations would fail'* ]]
+    run --separate-stderr "$driver" --expect "$build/fixture-probe-static" -- \
+        "$(command -v setpriv)" --reuid=1000 --regid=1000 --clear-groups "$build/fixture-probe-static"
+    [[ "$stderr" == *'only what is mapped now is locked'* ]]
+    refute_output ''
 }

@@ -34,6 +34,7 @@ struct inject_request {
 	enum proof_level level;
 	bool verbose;	  /* one line of proof on stderr */
 	bool quiet;	  /* no warning when not required */
+	bool budget;	  /* a finite RLIMIT_MEMLOCK was named on purpose */
 	unsigned timeout; /* seconds, at least 1, for every handshake and remote call; not for the
 			   * chain, nor while the target is stopped by a signal or frozen */
 	/* Device and inode of the file that was inspected: the tracer compares them with

@@ -10,6 +10,7 @@
 #include "inject/tracer.h"
 #include "common/message.h"
 #include "common/procfs.h"
+#include "inject/limit.h"
 #include "inject/remote.h"
 #include "inject/stops.h"
 #include "inject/withheld.h"
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -502,30 +504,78 @@ static int prove(struct tracer *tracer, struct proof *proof)
 			   proof->offender);
 }
 
-static void report_proof(const struct tracer *tracer, const struct proof *proof)
+static const char *mode_name(const int flags[2])
 {
-	message_error("%s[%d]: locked (inject): VmLck %" PRIu64 " kB of VmSize %" PRIu64
-		      " kB; not lockable: %s",
-		      tracer->name, tracer->stops.target, proof->locked_kib, proof->virtual_kib,
+	if (flags[1] != 0)
+		return "startup";
+	return flags[0] & MCL_ONFAULT ? "on-fault" : "full";
+}
+
+static void report_proof(const struct tracer *tracer, const struct proof *proof, const int flags[2])
+{
+	message_error("%s[%d]: locked (%s, inject): VmLck %" PRIu64 " kB of VmSize %" PRIu64
+		      " kB; never locked by the kernel: %s",
+		      tracer->name, tracer->stops.target, mode_name(flags), proof->locked_kib,
+		      proof->virtual_kib,
 		      proof->unlockable[0] != '\0' ? proof->unlockable : "nothing");
+}
+
+static void report_partial(const struct tracer *tracer, const struct proof *proof)
+{
+	const char *remedy = tracer->request->remedy;
+
+	message_warning("%s[%d]: only what is mapped now is locked, VmLck %" PRIu64
+			" kB: RLIMIT_MEMLOCK is finite and CAP_IPC_LOCK is not honoured in this "
+			"program%s%s",
+			tracer->name, tracer->stops.target, proof->locked_kib,
+			remedy != NULL && *remedy != '\0' ? "; " : "",
+			remedy != NULL ? remedy : "");
+}
+
+/* Under a finite limit that nothing lifts, MCL_FUTURE lets later allocations fail: a time bomb, unless the
+ * limit was named as a budget. The plan knew the launcher's privileges; a chain may have given them up. */
+static int defuse(struct tracer *tracer, int flags[2])
+{
+	const struct inject_request *request = tracer->request;
+	uint64_t soft_limit;
+
+	if (request->budget || limit_is_lifted(tracer->stops.proc_target, &soft_limit))
+		return 0;
+	flags[0] = MCL_CURRENT | (flags[0] & MCL_ONFAULT);
+	flags[1] = 0;
+	if (!request->required)
+		return 0;
+	failure_set(&tracer->failure, EXIT_NOT_LOCKED, 0, NULL, "memory of %s cannot be locked",
+		    tracer->name);
+	snprintf(tracer->failure.cause, sizeof(tracer->failure.cause),
+		 "RLIMIT_MEMLOCK is %" PRIu64 " kB: later allocations would fail, and CAP_IPC_LOCK "
+					      "is not honoured in this program",
+		 soft_limit >> 10);
+	append_remedy(tracer, "start it with an unlimited RLIMIT_MEMLOCK");
+	return -1;
 }
 
 static int lock_and_prove(struct tracer *tracer)
 {
+	int flags[2] = {tracer->request->lock_flags[0], tracer->request->lock_flags[1]};
 	struct proof proof;
 
 	if (withheld_privileges(tracer->stops.proc_target, tracer->name, &tracer->failure))
 		return -1;
+	if (defuse(tracer, flags) != 0)
+		return -1;
 	for (unsigned i = 0; i < 2; i++) {
-		if (i > 0 && tracer->request->lock_flags[i] == 0)
+		if (i > 0 && flags[i] == 0)
 			break;
-		if (remote_mlockall(tracer, tracer->request->lock_flags[i]) != 0)
+		if (remote_mlockall(tracer, flags[i]) != 0)
 			return -1;
 	}
 	if (prove(tracer, &proof) != 0)
 		return -1;
-	if (tracer->request->verbose)
-		report_proof(tracer, &proof);
+	if (!(flags[0] & MCL_FUTURE) && flags[1] == 0)
+		report_partial(tracer, &proof);
+	else if (tracer->request->verbose)
+		report_proof(tracer, &proof, flags);
 	return 0;
 }
 

@@ -33,10 +33,13 @@
 struct reading {
 	char process[32]; /* "/proc/self" or "/proc/PID" */
 	struct proof *proof;
+	const struct proof_observer *observer; /* NULL: none */
 	unsigned mappings;
+	/* The file that was examined last: one file often has thousands of mappings in a row. */
+	uint64_t dax_inode;
+	uint32_t dax_major, dax_minor;
+	bool dax;
 };
-
-enum lock_verdict { VERDICT_LOCKED, VERDICT_UNLOCKABLE, VERDICT_NOT_LOCKED };
 
 /* A link of /proc/PID/map_files leads to the very file, also where it was deleted, but only with
  * CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE (proc_pid_map_files(5)). */
@@ -78,7 +81,7 @@ static bool find_file(const struct reading *reading, const struct mapping *mappi
 	       is_same_file(mapping, status);
 }
 
-static bool is_dax(const struct reading *reading, const struct mapping *mapping)
+static bool file_is_dax(const struct reading *reading, const struct mapping *mapping)
 {
 	char path[PATH_MAX + 64];
 	struct stat status;
@@ -87,6 +90,20 @@ static bool is_dax(const struct reading *reading, const struct mapping *mapping)
 	return find_file(reading, mapping, path, sizeof(path), &status) &&
 	       statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, 0, &extended) == 0 &&
 	       (extended.stx_attributes & STATX_ATTR_DAX) != 0;
+}
+
+static bool is_dax(struct reading *reading, const struct mapping *mapping)
+{
+	if (mapping->inode == 0)
+		return false;
+	if (reading->dax_inode != mapping->inode || reading->dax_major != mapping->device_major ||
+	    reading->dax_minor != mapping->device_minor) {
+		reading->dax = file_is_dax(reading, mapping);
+		reading->dax_inode = mapping->inode;
+		reading->dax_major = mapping->device_major;
+		reading->dax_minor = mapping->device_minor;
+	}
+	return reading->dax;
 }
 
 /* memfd_secret(2): always locked and never written anywhere, but mlockall() does not fault its
@@ -110,16 +127,16 @@ static bool is_gate(const struct mapping *mapping)
 }
 
 /* The mappings which kernel mm/mlock.c mlock_fixup() leaves alone, and no others. */
-static enum lock_verdict judge_lock(const struct reading *reading, const struct mapping *mapping)
+static enum mapping_verdict judge_lock(struct reading *reading, const struct mapping *mapping)
 {
 	if (is_secret(reading, mapping))
-		return VERDICT_UNLOCKABLE;
+		return MAPPING_IS_UNLOCKABLE;
 	if ((mapping->flags & MAPPING_LOCKED) != 0)
-		return VERDICT_LOCKED;
+		return MAPPING_IS_LOCKED;
 	if ((mapping->flags & (MAPPING_SPECIAL | MAPPING_HUGETLB | MAPPING_DROPPABLE)) != 0 ||
 	    is_gate(mapping) || is_dax(reading, mapping))
-		return VERDICT_UNLOCKABLE;
-	return VERDICT_NOT_LOCKED;
+		return MAPPING_IS_UNLOCKABLE;
+	return MAPPING_IS_NOT_LOCKED;
 }
 
 /* First address that lies wholly beyond the end of the file: no page can ever be there (SIGBUS).
@@ -173,6 +190,18 @@ static bool pages_present(const struct reading *reading, uint64_t start, uint64_
 	return true;
 }
 
+/* execve(2) makes the main stack at least 128 KiB large (fs/exec.c setup_arg_pages()), and mlockall(2) loads
+ * that. What it grows by later is locked as it is touched, with gaps where the program jumped (mm/mmap.c
+ * expand_stack() loads nothing). */
+static uint64_t start_of_content(const struct mapping *mapping)
+{
+	enum { STACK_AT_START = 128 << 10 };
+
+	if (strcmp(mapping->name, "[stack]") == 0 && mapping->end - mapping->start > STACK_AT_START)
+		return mapping->end - STACK_AT_START;
+	return mapping->start;
+}
+
 static bool is_resident(const struct reading *reading, const struct mapping *mapping)
 {
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -183,12 +212,11 @@ static bool is_resident(const struct reading *reading, const struct mapping *map
 		return false;
 	if (mapping->resident_kib >= mapping->size_kib)
 		return true;
-	return pages_present(reading, mapping->start, end_of_content(reading, mapping, page_size),
+	return pages_present(reading, start_of_content(mapping), end_of_content(reading, mapping, page_size),
 			     page_size);
 }
 
-/* Copies a mapping's name as far as it fits, without what could upset a terminal. */
-static void copy_name(char *name, size_t size, const struct mapping *mapping)
+void proof_mapping_name(const struct mapping *mapping, char *name, size_t size)
 {
 	const char *source = mapping->name[0] != '\0' ? mapping->name : "anonymous memory";
 	size_t length = 0;
@@ -214,7 +242,7 @@ static void note_unlockable(struct proof *proof, const struct mapping *mapping)
 	if (used >= sizeof(more) - 1 &&
 	    strcmp(proof->unlockable + used - (sizeof(more) - 1), more) == 0)
 		return;
-	copy_name(name, sizeof(name), mapping);
+	proof_mapping_name(mapping, name, sizeof(name));
 	snprintf(entry, sizeof(entry), "%s%s %" PRIu64 " kB", used > 0 ? ", " : "", name,
 		 mapping->size_kib);
 	if (used + strlen(entry) + sizeof(more) <= sizeof(proof->unlockable))
@@ -227,7 +255,7 @@ static void note_offender(struct proof *proof, const struct mapping *mapping, co
 {
 	char name[PATH_MAX];
 
-	copy_name(name, sizeof(name), mapping);
+	proof_mapping_name(mapping, name, sizeof(name));
 	snprintf(proof->offender, sizeof(proof->offender), "%s, %" PRIu64 " kB: %s", name,
 		 mapping->size_kib, why);
 }
@@ -237,18 +265,21 @@ static int judge_mapping(const struct mapping *mapping, void *context)
 {
 	struct reading *reading = context;
 	struct proof *proof = reading->proof;
+	enum mapping_verdict verdict = judge_lock(reading, mapping);
 
 	reading->mappings++;
-	switch (judge_lock(reading, mapping)) {
-	case VERDICT_UNLOCKABLE:
+	if (reading->observer != NULL)
+		reading->observer->mapping(mapping, verdict, reading->observer->context);
+	switch (verdict) {
+	case MAPPING_IS_UNLOCKABLE:
 		note_unlockable(proof, mapping);
 		return 0;
-	case VERDICT_NOT_LOCKED:
+	case MAPPING_IS_NOT_LOCKED:
 		if (proof->locked)
 			note_offender(proof, mapping, "not locked");
 		proof->locked = false;
 		break;
-	case VERDICT_LOCKED:
+	case MAPPING_IS_LOCKED:
 		break;
 	}
 	if (proof->resident && !is_resident(reading, mapping)) {
@@ -319,11 +350,13 @@ static bool figures_agree(const struct proof *proof)
 	       proof->locked_kib + proof->unlockable_kib >= proof->virtual_kib;
 }
 
-static int read_once(pid_t pid, struct proof *proof)
+static int read_once(pid_t pid, struct proof *proof, const struct proof_observer *observer)
 {
-	struct reading reading = {.proof = proof};
+	struct reading reading = {.proof = proof, .observer = observer};
 	int error;
 
+	if (observer != NULL)
+		observer->begin(observer->context);
 	memset(proof, 0, sizeof(*proof));
 	proof->locked = proof->resident = true;
 	if (pid == 0)
@@ -342,10 +375,10 @@ static int read_once(pid_t pid, struct proof *proof)
 	return error;
 }
 
-int proof_read(pid_t pid, struct proof *proof)
+int proof_read_observed(pid_t pid, struct proof *proof, const struct proof_observer *observer)
 {
 	for (unsigned attempt = 1;; attempt++) {
-		int error = read_once(pid, proof);
+		int error = read_once(pid, proof, observer);
 
 		if (error != 0 || !proof->locked || figures_agree(proof))
 			return error;
@@ -357,6 +390,11 @@ int proof_read(pid_t pid, struct proof *proof)
 		 "VmLck %" PRIu64 " kB does not cover VmSize %" PRIu64 " kB", proof->locked_kib,
 		 proof->virtual_kib);
 	return 0;
+}
+
+int proof_read(pid_t pid, struct proof *proof)
+{
+	return proof_read_observed(pid, proof, NULL);
 }
 
 bool proof_holds(const struct proof *proof, enum proof_level level)

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct mapping;
+
 /* How much is to be proven. */
 enum proof_level {
 	PROOF_LOCKED,	/* every mapping that the kernel can lock is locked */
@@ -32,6 +34,26 @@ struct proof {
  * proc_pid_smaps(5)), -ESRCH it ended meanwhile, -EINVAL a malformed file, or another errno of
  * open(2) and read(2). */
 int proof_read(pid_t pid, struct proof *proof);
+
+enum mapping_verdict {
+	MAPPING_IS_LOCKED,
+	MAPPING_IS_UNLOCKABLE, /* the kernel never locks such a mapping */
+	MAPPING_IS_NOT_LOCKED, /* and should be */
+};
+
+/* Sees what a proof is made of. `begin` is called before the first mapping, again when the evidence
+ * has to be read anew; `mapping` for each one, in order. */
+struct proof_observer {
+	void (*begin)(void *context);
+	void (*mapping)(const struct mapping *mapping, enum mapping_verdict verdict, void *context);
+	void *context;
+};
+
+/* As proof_read(), which has no observer. */
+int proof_read_observed(pid_t pid, struct proof *proof, const struct proof_observer *observer);
+
+/* The mapping's name, or "anonymous memory", as far as it fits, without what could upset a terminal. */
+void proof_mapping_name(const struct mapping *mapping, char *name, size_t size);
 
 /* True where the proof reaches `level`. */
 bool proof_holds(const struct proof *proof, enum proof_level level);

@@ -74,8 +74,15 @@ static bool take_device(const char **text, struct mapping *mapping)
 	return true;
 }
 
-/* "START-END rwxp OFFSET MAJOR:MINOR INODE      NAME" (show_map_vma()). */
-static bool parse_header(const char *line, struct mapping *mapping)
+static void copy_name(struct mapping *mapping, const char *name)
+{
+	size_t length = strnlen(name, sizeof(mapping->name) - 1);
+
+	memcpy(mapping->name, name, length);
+	mapping->name[length] = '\0';
+}
+
+bool smaps_parse_header(const char *line, struct mapping *mapping)
 {
 	memset(mapping, 0, offsetof(struct mapping, name));
 	mapping->size_kib = mapping->resident_kib = mapping->swapped_kib = 0;
@@ -88,8 +95,7 @@ static bool parse_header(const char *line, struct mapping *mapping)
 	    !take_character(&line, ' ') || !take_number(&line, 10, &mapping->inode))
 		return false;
 	line += strspn(line, " ");
-	mapping->name[0] = '\0';
-	strncat(mapping->name, line, sizeof(mapping->name) - 1);
+	copy_name(mapping, line);
 	mapping->size_kib = (mapping->end - mapping->start) / 1024;
 	return true;
 }
@@ -187,27 +193,51 @@ static int take_line(struct smaps_parser *parser)
 	error = hand_out(parser);
 	if (error != 0)
 		return error;
-	if (!parse_header(line, &parser->mapping))
+	if (!smaps_parse_header(line, &parser->mapping))
 		return -EINVAL;
 	parser->inside = true;
 	parser->seen = 0;
 	return 0;
 }
 
+/* Fields that do not matter are most of the file: they are not even copied. */
+static bool is_skipped(const struct smaps_parser *parser, const char *line, size_t length)
+{
+	return parser->inside && parser->length == 0 && length > 0 && line[0] >= 'A' &&
+	       line[0] <= 'Z' && line[0] != 'R' && line[0] != 'S' && line[0] != 'V' &&
+	       memchr(line, ':', length) != NULL;
+}
+
+static void keep(struct smaps_parser *parser, const char *bytes, size_t length)
+{
+	size_t room = sizeof(parser->line) - 1 - parser->length;
+
+	if (length > room)
+		length = room;
+	memcpy(parser->line + parser->length, bytes, length);
+	parser->length += length;
+}
+
 int smaps_feed(struct smaps_parser *parser, const char *bytes, size_t length)
 {
-	for (size_t i = 0; i < length; i++) {
-		if (bytes[i] != '\n') {
-			if (parser->length < sizeof(parser->line) - 1)
-				parser->line[parser->length++] = bytes[i];
-			continue;
-		}
-		parser->line[parser->length] = '\0';
-		int error = take_line(parser);
+	const char *end = bytes + length;
 
-		parser->length = 0;
+	while (bytes < end) {
+		const char *newline = memchr(bytes, '\n', (size_t)(end - bytes));
+		size_t count = (size_t)((newline != NULL ? newline : end) - bytes);
+		int error = 0;
+
+		if (newline == NULL || !is_skipped(parser, bytes, count)) {
+			keep(parser, bytes, count);
+			if (newline == NULL)
+				return 0;
+			parser->line[parser->length] = '\0';
+			error = take_line(parser);
+			parser->length = 0;
+		}
 		if (error != 0)
 			return error;
+		bytes = newline + 1;
 	}
 	return 0;
 }

@@ -45,6 +45,11 @@ struct smaps_parser {
 	struct mapping mapping;
 };
 
+/* Reads a line of /proc/PID/maps, which is the first line of a mapping in smaps as well:
+ * "START-END rwxp OFFSET MAJOR:MINOR INODE      NAME" (show_map_vma()). What only smaps says
+ * becomes 0. False if it is no such line. */
+bool smaps_parse_header(const char *line, struct mapping *mapping);
+
 void smaps_begin(struct smaps_parser *parser, mapping_function *function, void *context);
 /* Takes the next bytes, however they are cut. Returns 0, -EINVAL (malformed, or a mapping without
  * Rss or VmFlags) or what the function returned; after that only smaps_begin() is allowed. */

@@ -138,9 +138,30 @@ static enum cause limit_cause(const struct facts *facts)
 	return facts->privileges.user_namespace ? CAUSE_USER_NAMESPACE : CAUSE_CAPABILITY_MISSING;
 }
 
+/* A chain that began with the capability and gave it up, as a rule by a change of user. */
+static const char *lost_capability_remedy(enum place place)
+{
+	switch (place) {
+	case PLACE_DOCKER:
+	case PLACE_PODMAN:
+		return "let duende-run change the user (--user=USER), or add --ulimit "
+		       "memlock=-1:-1";
+	case PLACE_SYSTEMD:
+		return "let systemd or duende-run change the user (User=, --user=USER), or add "
+		       "LimitMEMLOCK=infinity";
+	case PLACE_KUBERNETES:
+	case PLACE_CONTAINER:
+	case PLACE_HOST:
+		break;
+	}
+	return "let duende-run change the user: --user=USER";
+}
+
 void remedy_for_limit(const struct facts *facts, enum place place, char *text, unsigned size)
 {
-	snprintf(text, size, "%s", cause_remedy(facts, limit_cause(facts), place));
+	snprintf(text, size, "%s",
+		 facts->capability_honoured ? lost_capability_remedy(place)
+					    : cause_remedy(facts, limit_cause(facts), place));
 }
 
 static const char *limit_cause_text(const struct facts *facts, enum cause cause)
@@ -187,9 +208,13 @@ static void describe_limit(const struct request *request, const struct facts *fa
 		 facts->memlock.soft == 0 ? ", which forbids any lock" : "",
 		 asked || plan->cause == CAUSE_HARD_LIMIT ? "" : ": later allocations would fail",
 		 limit_cause_text(facts, plan->cause),
-		 plan->startup_only ? "; only what is mapped at the start can be locked" : "");
+		 plan->startup_only && plan->action != ACTION_REFUSE
+			 ? "; only what is mapped at the start can be locked"
+			 : "");
 	snprintf(failure->remedy, sizeof(failure->remedy), "%s",
-		 cause_remedy(facts, plan->cause, place));
+		 request->guard && plan->cause != CAUSE_USER_NAMESPACE
+			 ? lost_capability_remedy(place)
+			 : cause_remedy(facts, plan->cause, place));
 }
 
 static void describe_helper(const struct facts *facts, struct failure *failure)

@@ -23,8 +23,12 @@ void run_describe_exec_error(const struct target *target, int error_number, stru
 
 	failure_set(failure, error_number == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE,
 		    error_number, "execve", "%s", path[0] != '\0' ? path : "''");
-	if (is_other && (error_number == ENOENT || error_number == EACCES))
+	if (is_other && error_number == ENOENT)
 		snprintf(failure->cause, sizeof(failure->cause), "it needs %.480s",
+			 target->culprit);
+	else if (is_other && error_number == EACCES)
+		snprintf(failure->cause, sizeof(failure->cause),
+			 "%.440s, or a folder above it, is closed to COMMAND's user",
 			 target->culprit);
 	else if (error_number == ENOEXEC)
 		snprintf(failure->cause, sizeof(failure->cause),
@@ -213,6 +217,7 @@ static int prepare_inject(const struct request *request, const struct facts *fac
 		.level = request->lock == LOCK_ON_FAULT ? PROOF_LOCKED : PROOF_RESIDENT,
 		.verbose = request->verbose,
 		.quiet = request->quiet,
+		.budget = plan->budget,
 		.timeout = (unsigned)request->lock_timeout,
 		.compare_file = facts->target.inode != 0,
 		.device = facts->target.device,
