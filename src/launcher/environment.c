@@ -166,11 +166,30 @@ static int read_start_time(uint64_t *start_time)
 	return length < 0 ? (int)length : procfs_stat_start_time(text, start_time);
 }
 
+/* A caller may hand over the variable twice: loaders take the last one, setenv(3) would change the first.
+ * One is left, and otherwise the order of the environment. */
+static const char *preload_in_force(void)
+{
+	static const char name[] = "LD_PRELOAD=";
+	const char *last = NULL;
+	char **kept = environ;
+	char *entry = NULL;
+
+	for (char **variable = environ; *variable != NULL; variable++)
+		if (strncmp(*variable, name, sizeof(name) - 1) == 0)
+			last = *variable;
+	for (char **variable = environ; (entry = *variable) != NULL; variable++)
+		if (entry == last || strncmp(entry, name, sizeof(name) - 1) != 0)
+			*kept++ = entry;
+	*kept = NULL;
+	return last != NULL ? last + sizeof(name) - 1 : NULL;
+}
+
 int environment_add_request(const struct request *request, const struct facts *facts,
 			    const struct plan *plan, const char *remedy,
 			    const struct pending_timer *timer)
 {
-	const char *value = getenv("LD_PRELOAD");
+	const char *value = preload_in_force();
 	cleanup_free char *own = own_preload(facts, value);
 	cleanup_free char *preload = own ? environment_preload_value(value, own) : NULL;
 	cleanup_free char *text = NULL;

@@ -79,6 +79,27 @@ static void a_nested_launch_undoes_the_outer_one(void **state)
 	unsetenv("LD_PRELOAD");
 }
 
+static void the_last_of_several_preload_variables_is_the_one_that_counts(void **state)
+{
+	struct request request;
+	struct facts facts = {.helper = {.state = HELPER_USABLE, .path = "/l/h.so"}};
+	struct plan plan = {.action = ACTION_PRELOAD};
+	struct pending_timer timer = {0};
+	char first[] = "LD_PRELOAD=/first.so", other[] = "A=b", last[] = "LD_PRELOAD=/last.so";
+	char *variables[] = {first, other, last, NULL};
+	char **saved = environ;
+
+	(void)state;
+	request_initialise(&request);
+	environ = variables;
+	assert_int_equal(environment_add_request(&request, &facts, &plan, "", &timer), 0);
+	assert_string_equal(environ[0], "A=b");
+	assert_string_equal(environ[1], "LD_PRELOAD=/l/h.so:/last.so");
+	assert_true(strncmp(environ[2], CONTRACT_VARIABLE "=", strlen(CONTRACT_VARIABLE "=")) == 0);
+	assert_null(environ[3]);
+	environ = saved;
+}
+
 static void nonsense_in_the_variable_is_removed(void **state)
 {
 	static const char *const values[] = {"",
@@ -214,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_helper_comes_first_but_behind_sanitizers),
 		cmocka_unit_test(a_nested_launch_undoes_the_outer_one),
+		cmocka_unit_test(the_last_of_several_preload_variables_is_the_one_that_counts),
 		cmocka_unit_test(nonsense_in_the_variable_is_removed),
 		cmocka_unit_test(places_are_told_apart),
 		cmocka_unit_test(labels_that_may_scrub_the_environment_are_recognised),
