@@ -67,8 +67,8 @@ count_tap() {
         printf '%s\n' "$line"
         case $line in
             1..*) plan=${line#1..} ;;
-            "ok "*"# skip"* | "ok "*"# SKIP"*)
-                skips+=("$suite: ${line#ok * }")
+            "ok "*"# skip"* | "ok "*"# SKIP"* | "not ok "*"# SKIP"*)
+                skips+=("$suite: ${line#*ok * }")
                 seen=$((seen + 1))
                 ;;
             "ok "*)
@@ -162,7 +162,8 @@ suite_unit() {
 }
 
 sources() {
-    git ls-files -co --exclude-standard -- "$@" 2>/dev/null || find "$@" -type f
+    { git ls-files -co --exclude-standard -- "$@" || find "$@" -type f; } 2>/dev/null |
+        grep -v '^tests/fuzz/corpus/'
 }
 
 shell_scripts() {

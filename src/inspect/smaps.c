@@ -181,11 +181,24 @@ static bool is_header(const char *line)
 	return digits > 0 && line[digits] == '-';
 }
 
+/* Fields that do not matter are most of the file: they are not even copied. The longest name that the
+ * kernel writes has 15 letters. */
+static bool is_skipped(const struct smaps_parser *parser, const char *line, size_t length)
+{
+	enum { NAME_LENGTH = 32 };
+
+	return parser->inside && length > 0 && line[0] >= 'A' && line[0] <= 'Z' && line[0] != 'R' &&
+	       line[0] != 'S' && line[0] != 'V' &&
+	       memchr(line, ':', length < NAME_LENGTH ? length : NAME_LENGTH) != NULL;
+}
+
 static int take_line(struct smaps_parser *parser)
 {
 	const char *line = parser->line;
 	int error;
 
+	if (is_skipped(parser, line, parser->length))
+		return 0;
 	if (strlen(line) != parser->length)
 		return -EINVAL; /* a NUL byte */
 	if (!is_header(line))
@@ -198,14 +211,6 @@ static int take_line(struct smaps_parser *parser)
 	parser->inside = true;
 	parser->seen = 0;
 	return 0;
-}
-
-/* Fields that do not matter are most of the file: they are not even copied. */
-static bool is_skipped(const struct smaps_parser *parser, const char *line, size_t length)
-{
-	return parser->inside && parser->length == 0 && length > 0 && line[0] >= 'A' &&
-	       line[0] <= 'Z' && line[0] != 'R' && line[0] != 'S' && line[0] != 'V' &&
-	       memchr(line, ':', length) != NULL;
 }
 
 static void keep(struct smaps_parser *parser, const char *bytes, size_t length)
@@ -227,7 +232,7 @@ int smaps_feed(struct smaps_parser *parser, const char *bytes, size_t length)
 		size_t count = (size_t)((newline != NULL ? newline : end) - bytes);
 		int error = 0;
 
-		if (newline == NULL || !is_skipped(parser, bytes, count)) {
+		if (newline == NULL || parser->length > 0 || !is_skipped(parser, bytes, count)) {
 			keep(parser, bytes, count);
 			if (newline == NULL)
 				return 0;

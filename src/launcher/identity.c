@@ -189,20 +189,27 @@ static bool has_ids(const struct identity *identity)
 	       saved_group == identity->group;
 }
 
+static int refuse_change(struct failure *failure, const char *call)
+{
+	failure_set(failure, EXIT_USAGE, errno, call, "--user");
+	return failure_explain(failure, "to change the user takes CAP_SETUID and CAP_SETGID",
+			       "start duende-run as root");
+}
+
 static int change_ids(const struct identity *identity, struct failure *failure)
 {
 	if (!has_groups(identity) && setgroups(identity->group_count, identity->groups) != 0) {
 		/* Who is this user already, and may not change groups, keeps those it was given. */
 		if (errno == EPERM && has_ids(identity))
 			return 0;
-		return failure_set(failure, EXIT_USAGE, errno, "setgroups", "--user");
+		return refuse_change(failure, "setgroups");
 	}
 	if (has_ids(identity))
 		return 0;
 	if (setresgid(identity->group, identity->group, identity->group) != 0)
-		return failure_set(failure, EXIT_USAGE, errno, "setresgid", "--user");
+		return refuse_change(failure, "setresgid");
 	if (setresuid(identity->user, identity->user, identity->user) != 0)
-		return failure_set(failure, EXIT_USAGE, errno, "setresuid", "--user");
+		return refuse_change(failure, "setresuid");
 	if (!has_groups(identity) || !has_ids(identity))
 		return failure_set(failure, EXIT_USAGE, 0, NULL,
 				   "--user: the kernel reports other IDs than those asked for");

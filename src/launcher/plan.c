@@ -165,7 +165,11 @@ static void plan_method(const struct request *request, const struct facts *facts
 		plan->arm_backstop = request->required && !facts->timer_discarded;
 		return;
 	}
-	if (request->method != METHOD_PRELOAD && may_inject(facts)) {
+	/* A broken installation is no reason for another method: forked children would not be locked. */
+	if ((request->method == METHOD_INJECT ||
+	     (request->method == METHOD_AUTO && cause != CAUSE_HELPER) ||
+	     request->expect != NULL) &&
+	    may_inject(facts)) {
 		plan->action = ACTION_INJECT;
 		plan->method = METHOD_INJECT;
 		plan->request_for_chain = facts->helper.state == HELPER_USABLE;

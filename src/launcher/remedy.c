@@ -120,6 +120,10 @@ static const char *cause_remedy(const struct facts *facts, enum cause cause, enu
 	switch (cause) {
 	case CAUSE_HARD_LIMIT:
 		return hard_limit_remedy(place);
+	case CAUSE_CAPABILITY_NOT_HONOURED:
+		return facts->privileges.seccomp_filter
+			       ? "allow mlock and mlockall in the seccomp profile"
+			       : limit_remedy(stays_root(facts), place);
 	case CAUSE_USER_NAMESPACE:
 		return user_namespace_remedy(place);
 	case CAUSE_CAPABILITY_NOT_AMBIENT:

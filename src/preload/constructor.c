@@ -67,7 +67,7 @@ static void add_cause(struct message *message, const struct outcome *outcome, co
 	}
 	message_add_size(message, ": VmSize ", outcome->virtual_kib);
 	message_add_size(message, ", RLIMIT_MEMLOCK ", outcome->limit_kib);
-	if (remedy[0] != '\0') {
+	if (outcome->limited && remedy[0] != '\0') {
 		message_add(message, "; ");
 		message_add(message, remedy);
 	}
@@ -187,7 +187,7 @@ static void refuse(const struct request *request, const char *cause)
 static void lock_and_prove(const struct request *request, struct outcome *outcome)
 {
 	outcome->detail[0] = '\0';
-	outcome->partial = 0;
+	outcome->partial = outcome->limited = 0;
 	outcome->call = outcome->cause = NULL;
 	outcome->error = 0;
 	outcome->virtual_kib = outcome->locked_kib = outcome->limit_kib = 0;

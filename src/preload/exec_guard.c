@@ -41,12 +41,14 @@ enum {
 	ERROR_NO_DEVICE = 19,	  /* ENODEV */
 	ERROR_NOT_A_FOLDER = 20,  /* ENOTDIR */
 	ERROR_NAME_TOO_LONG = 36, /* ENAMETOOLONG */
+	ERROR_LOOP = 40,	  /* ELOOP */
 	ERROR_TIMED_OUT = 110,	  /* ETIMEDOUT */
 	ERROR_STALE = 116,	  /* ESTALE */
 	ACCESS_EXECUTE = 1,	  /* X_OK */
 	AT_EMPTY = 0x1000,	  /* AT_EMPTY_PATH */
 	FORMAT_MASK = 0170000,	  /* S_IFMT */
 	FORMAT_REGULAR = 0100000, /* S_IFREG */
+	SCRIPT_DEPTH = 5,	  /* kernel fs/exec.c exec_binprm() */
 	LINE_MAXIMUM = 256,	  /* BINPRM_BUF_SIZE, linux/binfmts.h */
 	PATH_MAXIMUM = 4096,	  /* PATH_MAX */
 	NAME_MAXIMUM = 255,	  /* NAME_MAX */
@@ -89,8 +91,11 @@ static int is_guarded(void)
 
 /* --- what the kernel would refuse ------------------------------------------------------------------ */
 
-/* The interpreter behind "#!", as load_script() of fs/binfmt_script.c finds it. */
-static long check_interpreter(char *line)
+static long check_file(const char *path, unsigned depth);
+
+/* The interpreter behind "#!", as load_script() of fs/binfmt_script.c finds it. `line` holds all that the
+ * kernel looks at: a path that fills it to the end has been cut. */
+static long check_interpreter(char line[LINE_MAXIMUM + 1], unsigned depth)
 {
 	char *name = line + 2;
 	char *end;
@@ -99,52 +104,107 @@ static long check_interpreter(char *line)
 		name++;
 	for (end = name; *end != '\0' && *end != ' ' && *end != '\t' && *end != '\n'; end++)
 		;
-	if (end == name)
+	if (end == name || end == line + LINE_MAXIMUM)
 		return -ERROR_NOT_EXECUTABLE;
 	*end = '\0';
-	return CALL3(NR_FACCESSAT, AT_CURRENT_DIRECTORY, name, ACCESS_EXECUTE);
+	return depth == SCRIPT_DEPTH ? -ERROR_LOOP : check_file(name, depth + 1);
 }
 
-static long check_content(const char *path)
+static int is_program(const char *bytes, long count)
+{
+	enum { ELF_TYPE = 16, ELF_EXECUTABLE = 2, ELF_SHARED = 3, ELF_SMALLEST_HEADER = 52 };
+
+	return count >= ELF_SMALLEST_HEADER && text_starts_with(bytes, "\177ELF") &&
+	       (bytes[ELF_TYPE] == ELF_EXECUTABLE || bytes[ELF_TYPE] == ELF_SHARED);
+}
+
+static unsigned long read_field(const char *bytes, unsigned offset, unsigned length)
+{
+	unsigned long value = 0;
+
+	while (length-- > 0)
+		value = value << 8 | (unsigned char)bytes[offset + length];
+	return value;
+}
+
+/* A program header of elf(5), as far as it is needed; the 32-bit one has other offsets. */
+struct header_layout {
+	unsigned table, table_width, entry_size, entry_count, offset, size, width;
+};
+
+/* PT_INTERP names a loader that may be missing: a shell then searches on. What is malformed is left to the
+ * launcher. */
+static long check_loader(long descriptor, const char *header)
+{
+	static const struct header_layout layouts[] = {
+		{28, 4, 42, 44, 4, 16, 4},
+		{32, 8, 54, 56, 8, 32, 8},
+	};
+	enum { CLASS = 4, CLASS_64 = 2, INTERPRETER = 3, ENTRY_LENGTH = 56 };
+	const struct header_layout *layout = &layouts[header[CLASS] == CLASS_64];
+	unsigned long table = read_field(header, layout->table, layout->table_width);
+	unsigned long size = read_field(header, layout->entry_size, 2);
+	unsigned long count = read_field(header, layout->entry_count, 2);
+	char entry[ENTRY_LENGTH], path[LINE_MAXIMUM];
+
+	for (; count > 0 && size <= ENTRY_LENGTH; count--, table += size) {
+		unsigned long length;
+
+		if (CALL5(NR_PREAD64, descriptor, entry, size, table, 0) != (long)size)
+			return 0;
+		if (read_field(entry, 0, 4) != INTERPRETER)
+			continue;
+		length = read_field(entry, layout->size, layout->width);
+		if (length < 2 || length > sizeof(path) ||
+		    CALL5(NR_PREAD64, descriptor, path, length,
+			  read_field(entry, layout->offset, layout->width), 0) != (long)length ||
+		    path[length - 1] != '\0')
+			return 0;
+		return CALL3(NR_FACCESSAT, AT_CURRENT_DIRECTORY, path, ACCESS_EXECUTE);
+	}
+	return 0;
+}
+
+static long check_content(const char *path, unsigned depth)
 {
 	char line[LINE_MAXIMUM + 1];
 	long descriptor = open_file(path);
-	long count;
+	long result;
 
 	if (descriptor < 0)
 		return 0; /* executable but not readable: the launcher decides */
-	count = CALL3(NR_READ, descriptor, line, LINE_MAXIMUM);
+	result = CALL3(NR_READ, descriptor, line, LINE_MAXIMUM);
+	if (result >= 0) {
+		line[result] = '\0';
+		/* binfmt_misc might know another format; nobody could say what it would run. */
+		if (is_program(line, result))
+			result = check_loader(descriptor, line);
+		else if (line[0] == '#' && line[1] == '!')
+			result = 1;
+		else
+			result = -ERROR_NOT_EXECUTABLE;
+	}
 	close_file(descriptor);
-	if (count < 0)
-		return count;
-	line[count] = '\0';
-	if (line[0] == '#' && line[1] == '!')
-		return check_interpreter(line);
-	if (count >= 4 && text_starts_with(line, "\177ELF"))
-		return 0;
-	/* binfmt_misc might know it; nobody could say what it would run. */
-	return -ERROR_NOT_EXECUTABLE;
+	return result == 1 ? check_interpreter(line, depth) : result;
 }
 
-static long check_file(const char *path)
+/* The kernel reads `path` first: a bad pointer is its EFAULT, not our end. */
+static long check_file(const char *path, unsigned depth)
 {
 	union {
 		char bytes[STAT_LENGTH];
 		unsigned halves[STAT_LENGTH / 4];
 		number aligned;
 	} status = {{0}};
-	long result;
+	long result = CALL3(NR_FACCESSAT, AT_CURRENT_DIRECTORY, path, ACCESS_EXECUTE);
 
-	if (path == NULL || *path == '\0')
-		return -ERROR_NOT_FOUND;
-	result = CALL3(NR_FACCESSAT, AT_CURRENT_DIRECTORY, path, ACCESS_EXECUTE);
 	if (result == 0)
 		result = CALL4(NR_STAT, AT_CURRENT_DIRECTORY, path, &status, 0);
 	if (result < 0)
 		return result;
 	if ((status.halves[STAT_MODE / 4] & FORMAT_MASK) != FORMAT_REGULAR)
 		return -ERROR_ACCESS;
-	return check_content(path);
+	return check_content(path, depth);
 }
 
 /* --- through the launcher -------------------------------------------------------------------------- */
@@ -207,7 +267,7 @@ static int execute_unguarded(const char *path, strings arguments, strings enviro
 
 static int guarded_execve(const char *path, strings arguments, strings environment)
 {
-	long result = check_file(path);
+	long result = check_file(path, 0);
 
 	if (result < 0)
 		return failure(result);
@@ -286,13 +346,16 @@ static int guarded_search(const char *file, strings arguments, strings environme
 		for (; *entry != '\0' && *entry != ':'; entry++)
 			if (length < PATH_MAXIMUM)
 				path[length++] = *entry;
-		if (length > 0)
-			path[length++] = '/';
-		memcpy(path + length, file, file_length + 1);
-		execute_file(path, arguments, environment);
-		if (!is_search_error(last_error()))
-			return -1;
-		denied |= last_error() == ERROR_ACCESS;
+		/* Entries that no path can be made of are passed over. */
+		if (length < PATH_MAXIMUM) {
+			if (length > 0)
+				path[length++] = '/';
+			memcpy(path + length, file, file_length + 1);
+			execute_file(path, arguments, environment);
+			if (!is_search_error(last_error()))
+				return -1;
+			denied |= last_error() == ERROR_ACCESS;
+		}
 		if (*entry == '\0')
 			return denied ? failure(-ERROR_ACCESS) : -1;
 	}

@@ -85,6 +85,7 @@ hidden void request_remove(char **environment, const struct request *request);
 struct outcome {
 	int locked;	  /* as asked for, or as far as `partial` says */
 	int partial;	  /* only what was mapped at the start */
+	int limited;	  /* RLIMIT_MEMLOCK decided: the remedy applies */
 	const char *call; /* the system call that failed, or what could not be proven */
 	long error;	  /* its errno, 0 if none */
 	const char *cause;

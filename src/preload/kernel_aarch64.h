@@ -24,6 +24,7 @@ enum {
 	NR_EXECVE = 221,
 	NR_EXECVEAT = 281,
 	NR_READLINKAT = 78,
+	NR_PREAD64 = 67,
 	NR_STATX = 291,
 };
 

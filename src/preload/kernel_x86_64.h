@@ -24,6 +24,7 @@ enum {
 	NR_EXECVE = 59,
 	NR_EXECVEAT = 322,
 	NR_READLINKAT = 267,
+	NR_PREAD64 = 17,
 	NR_STATX = 332,
 };
 

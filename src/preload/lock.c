@@ -59,7 +59,11 @@ static int lock_all(struct outcome *outcome, int lock_flags)
 {
 	long result = CALL1(NR_MLOCKALL, lock_flags);
 
-	return result == 0 || fail(outcome, "mlockall", result, NULL);
+	if (result == 0)
+		return 1;
+	outcome->limited = outcome->limit_kib != LIMIT_INFINITE &&
+			   (result == -ERROR_PERMISSION || result == -ERROR_NO_MEMORY);
+	return fail(outcome, "mlockall", result, NULL);
 }
 
 static int take_lock(unsigned flags, struct outcome *outcome)
@@ -102,6 +106,7 @@ void lock_process(unsigned flags, struct outcome *outcome)
 	outcome->locked = 1;
 	outcome->virtual_kib = file_field("/proc/self/status", "VmSize:");
 	if (is_time_bomb(flags, outcome)) {
+		outcome->limited = 1;
 		if (flags & CONTRACT_REQUIRED) {
 			fail(outcome, "mlockall", 0, finite);
 			return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* What config.c has to know of INI and TOML text that inih does not tell it: comments, headers, and
+/* What config_file.c has to know of INI and TOML text that inih does not tell it: comments, headers, and
  * what may hide a section of ours from it. */
 #ifndef DUENDE_CONFIG_TEXT_H
 #define DUENDE_CONFIG_TEXT_H

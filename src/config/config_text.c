@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#include "launcher/config_text.h"
+#include "config/config_text.h"
 #include <stddef.h>
 #include <string.h>
 

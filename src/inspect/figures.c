@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "inspect/figures.h"
+
+#include "common/cleanup.h"
+#include "common/lines.h"
+#include "common/procfs.h"
+#include "inspect/process.h"
+#include "inspect/smaps.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* Reading pagemap costs 8 bytes a page, also where there is none: beyond this smaps is as cheap. */
+#define ELSEWHERE_MAXIMUM_KIB (UINT64_C(1) << 20)
+
+/* The count of a mapping's pages in mlock_fixup() is an int: VmLck is wrong from here on. */
+#define COUNTER_LIMIT_KIB (UINT64_C(8) << 30)
+
+#define READ_ATTEMPTS 3
+
+struct reading {
+	struct figures *figures;
+	struct mapping mapping;
+	pid_t pid;
+	int pagemap;
+	uint64_t total_kib, pagemap_kib;
+};
+
+static bool is_vdso(const char *name)
+{
+	return strcmp(name, "[vdso]") == 0;
+}
+
+/* A file's name has a slash, and a name that a process gave begins with "[anon": these are the kernel's. */
+static bool is_gate(const char *name)
+{
+	return is_vdso(name) || strcmp(name, "[vvar]") == 0 || strcmp(name, "[vvar_vclock]") == 0;
+}
+
+static int open_pagemap(pid_t pid)
+{
+	char path[64];
+
+	if (procfs_path(path, sizeof(path), "/proc/%d/pagemap", pid) != 0)
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Counts entries with the bit "present" (kernel Documentation/admin-guide/mm/pagemap.rst). It is also set for the
+ * zero page, which VmRSS leaves out: the count is never too low, which is the safe side here. */
+static bool count_present(int pagemap, uint64_t page, uint64_t end, uint64_t *count)
+{
+	uint64_t entries[1024];
+
+	while (page < end) {
+		uint64_t wanted = end - page;
+		ssize_t length;
+
+		if (wanted > sizeof(entries) / sizeof(entries[0]))
+			wanted = sizeof(entries) / sizeof(entries[0]);
+		length = pread(pagemap, entries, (size_t)wanted * sizeof(entries[0]),
+			       (off_t)(page * sizeof(entries[0])));
+		if (length < (ssize_t)sizeof(entries[0]))
+			return false;
+		wanted = (uint64_t)length / sizeof(entries[0]);
+		for (uint64_t i = 0; i < wanted; i++)
+			*count += entries[i] >> 63;
+		page += wanted;
+	}
+	return true;
+}
+
+static void count_elsewhere(struct reading *reading)
+{
+	struct figures *figures = reading->figures;
+	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE), count = 0;
+
+	reading->pagemap_kib += reading->mapping.size_kib;
+	if (!figures->elsewhere_known)
+		return;
+	if (reading->pagemap < 0)
+		reading->pagemap = open_pagemap(reading->pid);
+	figures->elsewhere_known = reading->pagemap >= 0 &&
+				   reading->pagemap_kib <= ELSEWHERE_MAXIMUM_KIB &&
+				   count_present(reading->pagemap, reading->mapping.start / page_size,
+						 reading->mapping.end / page_size, &count);
+	figures->elsewhere_kib += count * page_size / 1024;
+}
+
+static int read_mapping(char *line, void *context)
+{
+	struct reading *reading = context;
+	struct figures *figures = reading->figures;
+	struct mapping *mapping = &reading->mapping;
+
+	if (!smaps_parse_header(line, mapping))
+		return -EINVAL;
+	/* The same page for every process, and in no process's VmSize. */
+	if (strcmp(mapping->name, "[vsyscall]") == 0)
+		return 0;
+	figures->mappings++;
+	reading->total_kib += mapping->size_kib;
+	if (is_gate(mapping->name))
+		figures->gate_kib += mapping->size_kib;
+	else if (mapping->readable || mapping->writable || mapping->executable)
+		figures->accessible_kib += mapping->size_kib;
+	else
+		count_elsewhere(reading);
+	if (is_vdso(mapping->name))
+		count_elsewhere(reading);
+	return 0;
+}
+
+static int read_maps(pid_t pid, struct figures *figures)
+{
+	struct reading reading = {.figures = figures, .pid = pid, .pagemap = -1};
+	char path[64];
+	int result;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	figures->mappings = figures->gate_kib = figures->accessible_kib = 0;
+	figures->elsewhere_kib = 0;
+	figures->elsewhere_known = true;
+	result = lines_read(path, read_mapping, &reading);
+	if (reading.pagemap >= 0)
+		close(reading.pagemap);
+	if (result == 0 && figures->mappings == 0)
+		result = -ESRCH; /* it ended: maps is empty then */
+	figures->mapped = result == 0 && reading.total_kib == figures->virtual_kib;
+	return result;
+}
+
+static int read_status(pid_t pid, struct figures *figures)
+{
+	struct process process = {.pid = pid};
+	int result = process_read_status(&process);
+
+	if (result != 0)
+		return result;
+	if (!process.has_memory)
+		return -ESRCH;
+	figures->virtual_kib = process.virtual_kib;
+	figures->locked_kib = process.locked_kib;
+	figures->resident_kib = process.resident_kib;
+	figures->swapped_kib = process.swapped_kib;
+	return 0;
+}
+
+static bool same_numbers(const struct figures *one, const struct figures *other)
+{
+	return one->virtual_kib == other->virtual_kib && one->locked_kib == other->locked_kib &&
+	       one->resident_kib == other->resident_kib && one->swapped_kib == other->swapped_kib;
+}
+
+int figures_read(pid_t pid, struct figures *figures)
+{
+	for (unsigned attempt = 1;; attempt++) {
+		struct figures after = {0};
+		int result;
+
+		*figures = (struct figures){0};
+		result = read_status(pid, figures);
+		if (result == 0)
+			result = read_maps(pid, figures);
+		/* The numbers and the mappings must be of the same moment. */
+		if (result == 0)
+			result = read_status(pid, &after);
+		if (result != 0)
+			return result;
+		if (figures->mapped && same_numbers(figures, &after))
+			return 0;
+		figures->mapped = false;
+		if (attempt == READ_ATTEMPTS)
+			return 0;
+	}
+}
+
+static bool counter_is_sane(const struct figures *figures)
+{
+	return figures->virtual_kib < COUNTER_LIMIT_KIB;
+}
+
+bool figures_prove_locked(const struct figures *figures)
+{
+	return figures->mapped && counter_is_sane(figures) && figures->locked_kib > 0 &&
+	       figures->locked_kib + figures->gate_kib == figures->virtual_kib;
+}
+
+/* Before 6.16 VmRSS and VmSwap were sums of counters that each thread (until 6.1, SPLIT_RSS_COUNTING) or each
+ * processor (from 6.2, percpu_counter_read_positive()) holds back for a while; since then
+ * task_mem() adds them up (get_mm_counter_sum()). */
+static bool counters_are_exact(void)
+{
+	struct utsname name;
+	unsigned major, minor;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 16));
+}
+
+bool figures_prove_resident(const struct figures *figures)
+{
+	return figures->mapped && figures->elsewhere_known && figures->swapped_kib == 0 &&
+	       figures->resident_kib >= figures->accessible_kib + figures->elsewhere_kib &&
+	       counters_are_exact();
+}
+
+bool figures_prove_unlocked(const struct figures *figures)
+{
+	return counter_is_sane(figures) && figures->locked_kib == 0;
+}
+
+bool figures_suggest_locked(const struct figures *figures)
+{
+	struct figures own;
+
+	return counter_is_sane(figures) && figures->locked_kib > 0 &&
+	       figures_read(getpid(), &own) == 0 && own.mapped &&
+	       figures->locked_kib + own.gate_kib == figures->virtual_kib;
+}
