@@ -46,6 +46,8 @@ enum {
 	ERROR_STALE = 116,	  /* ESTALE */
 	ACCESS_EXECUTE = 1,	  /* X_OK */
 	AT_EMPTY = 0x1000,	  /* AT_EMPTY_PATH */
+	AT_NO_FOLLOW = 0x100,	  /* AT_SYMLINK_NOFOLLOW */
+	FORMAT_LINK = 0120000,	  /* S_IFLNK */
 	FORMAT_MASK = 0170000,	  /* S_IFMT */
 	FORMAT_REGULAR = 0100000, /* S_IFREG */
 	SCRIPT_DEPTH = 5,	  /* kernel fs/exec.c exec_binprm() */
@@ -482,8 +484,11 @@ static int is_same_file(int descriptor, const char *path)
 static int guarded_descriptor(int descriptor, strings arguments, strings environment)
 {
 	char path[PATH_MAXIMUM];
-	long result = descriptor_path(descriptor, path);
+	char status[STAT_LENGTH];
+	long result = CALL4(NR_STAT, descriptor, "", status, AT_EMPTY);
 
+	if (result == 0)
+		result = descriptor_path(descriptor, path);
 	if (result < 0)
 		return failure(result);
 	if (path[0] == '/' && is_same_file(descriptor, path))
@@ -495,8 +500,12 @@ static int guarded_descriptor(int descriptor, strings arguments, strings environ
 
 int fexecve(int descriptor, strings arguments, strings environment)
 {
-	if (is_guarded())
+	if (is_guarded()) {
+		if (gnu_get_libc_version != NULL &&
+		    (descriptor < 0 || arguments == NULL || environment == NULL))
+			return failure(-ERROR_INVALID);
 		return guarded_descriptor(descriptor, arguments, environment);
+	}
 	if (next.fexecve != NULL)
 		return next.fexecve(descriptor, arguments, environment);
 	return failure(CALL5(NR_EXECVEAT, descriptor, "", arguments, environment, AT_EMPTY));
@@ -507,8 +516,10 @@ static int guarded_relative(int folder, const char *path, strings arguments, str
 {
 	char full[PATH_MAXIMUM];
 	unsigned length, rest;
-	long result;
+	long result = CALL3(NR_FACCESSAT, folder, path, ACCESS_EXECUTE);
 
+	if (result < 0)
+		return failure(result);
 	if (path[0] == '/' || folder == AT_CURRENT_DIRECTORY)
 		return guarded_execve(path, arguments, environment);
 	result = descriptor_path(folder, full);
@@ -523,10 +534,26 @@ static int guarded_relative(int folder, const char *path, strings arguments, str
 	return guarded_execve(full, arguments, environment);
 }
 
+static int is_link(int folder, const char *path)
+{
+	union {
+		char bytes[STAT_LENGTH];
+		unsigned halves[STAT_LENGTH / 4];
+		number aligned;
+	} status = {{0}};
+
+	return CALL4(NR_STAT, folder, path, &status, AT_NO_FOLLOW) == 0 &&
+	       (status.halves[STAT_MODE / 4] & FORMAT_MASK) == FORMAT_LINK;
+}
+
 int execveat(int folder, const char *path, strings arguments, strings environment, int flags)
 {
-	if (is_guarded() && path != NULL) {
-		if (path[0] == '\0' && (flags & AT_EMPTY))
+	if (is_guarded()) {
+		if (flags & ~(AT_EMPTY | AT_NO_FOLLOW))
+			return failure(-ERROR_INVALID);
+		if ((flags & AT_NO_FOLLOW) && is_link(folder, path))
+			return failure(-ERROR_LOOP);
+		if ((flags & AT_EMPTY) && path != NULL && path[0] == '\0')
 			return guarded_descriptor(folder, arguments, environment);
 		return guarded_relative(folder, path, arguments, environment);
 	}
