@@ -163,6 +163,11 @@ stop_processes() {
             adopt "$descendant"
         done
     done < <(cat "$scratch/processes")
+    # Those whose parent has died have the name of this test's folder in their environment.
+    while IFS=/ read -r _ _ process _; do
+        adopt "$process"
+    done < <(grep --files-with-matches --null-data --line-regexp --no-messages \
+        "BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ)
     signal_processes TERM
     wait_for 2 processes_ended || signal_processes KILL
     wait_for 5 processes_ended || {
