@@ -16,6 +16,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
 export DUENDE_BUILD=${DUENDE_BUILD:-$top/build}
 export DUENDE_ASAN_BUILD=${DUENDE_ASAN_BUILD:-$top/build-asan}
+export DUENDE_DYNAMIC_BUILD=${DUENDE_DYNAMIC_BUILD:-$top/build-clang}
 export DUENDE_CACHE=${DUENDE_CACHE:-$top/.cache}
 export BATS_LIB_PATH=${BATS_LIB_PATH:-/usr/lib/bats}
 export LC_ALL=C.UTF-8
@@ -144,8 +145,8 @@ is_program() {
 suite_build() {
     check "gcc builds without a warning, launcher static" configure_and_build "$DUENDE_BUILD"
     check "the launcher has no dynamic loader" has_no_interpreter "$DUENDE_BUILD/duende-run"
-    check "clang builds without a warning" \
-        configure_and_build "$top/build-clang" -DCMAKE_C_COMPILER=clang
+    check "clang builds without a warning, launcher dynamic" \
+        configure_and_build "$DUENDE_DYNAMIC_BUILD" -DCMAKE_C_COMPILER=clang -DDUENDE_STATIC=OFF
     check "the dynamic launcher builds with sanitizers" \
         configure_and_build "$DUENDE_ASAN_BUILD" -DDUENDE_STATIC=OFF \
         -DDUENDE_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=Debug
@@ -186,7 +187,7 @@ suite_lint() {
     mapfile -t shells < <(shell_scripts)
     check "the C code is formatted" clang-format --dry-run -Werror "${c_files[@]}"
     # shellcheck disable=SC2046 # file names without blanks
-    check "clang-tidy finds nothing" clang-tidy --quiet -p "$top/build-clang" \
+    check "clang-tidy finds nothing" clang-tidy --quiet -p "$DUENDE_DYNAMIC_BUILD" \
         $(sources src | grep -E '\.c$' | grep -v '^src/preload/')
     check "clang-tidy finds nothing in the helper" tests/tidy_helper.sh
     check "cppcheck finds nothing" cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \

@@ -146,6 +146,7 @@ static unsigned contract_flags(const struct request *request, const struct plan 
 	flags |= plan->keep_capability ? CONTRACT_AMBIENT : 0;
 	flags |= plan->arm_backstop ? CONTRACT_BACKSTOP : 0;
 	flags |= plan->action == ACTION_PRELOAD ? CONTRACT_FIRST_IMAGE : 0;
+	flags |= request->method == METHOD_PRELOAD ? CONTRACT_PRELOAD_ONLY : 0;
 	flags |= request->expect != NULL ? CONTRACT_NO_GUARD : 0;
 	return flags;
 }

@@ -57,6 +57,7 @@ enum contract_flag {
 	CONTRACT_QUIET = 1 << 8,	 /* no warnings (set by the helper once it has given one) */
 	CONTRACT_BACKSTOP = 1 << 9,	 /* ITIMER_REAL is armed (first image only) */
 	CONTRACT_FIRST_IMAGE = 1 << 10,	 /* compare DEVICE and INODE (first image only) */
+	CONTRACT_PRELOAD_ONLY = 1 << 12, /* --method=preload, for the rest of the chain */
 	CONTRACT_NO_GUARD = 1 << 11, /* a tracer follows the chain (--expect): exec is left alone */
 };
 

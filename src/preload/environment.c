@@ -28,7 +28,7 @@ static int next_time(const char **cursor, kernel_time *time)
 
 /* Field 22 of /proc/self/stat (proc_pid_stat(5)), counted from behind the last ')', because the
  * name in field 2 may hold any byte. 0: it could not be read. */
-static number start_time(void)
+number process_start_time(void)
 {
 	struct reader reader;
 	char line[LINE_LENGTH];
@@ -60,8 +60,11 @@ static int is_own(number process, number parent, number start)
 
 	if ((number)CALL0(NR_GETPID) != process)
 		return 0;
-	now = start_time();
-	return now == 0 || now == start || (number)CALL0(NR_GETPPID) == parent;
+	now = process_start_time();
+	if (now == 0 || now == start)
+		return 1;
+	/* Process 1 of a new PID namespace has no parent that could be compared. */
+	return parent > 1 && (number)CALL0(NR_GETPPID) == parent;
 }
 
 static char *find_variable(char **environment)

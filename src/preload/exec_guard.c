@@ -15,6 +15,7 @@
 extern char **__environ __attribute__((weak));
 extern int *__errno_location(void) __attribute__((weak));
 extern void *dlsym(void *handle, const char *name) __attribute__((weak));
+extern char *dlerror(void) __attribute__((weak));
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
 
 #define exported __attribute__((visibility("default")))
@@ -48,6 +49,8 @@ enum {
 	AT_EMPTY = 0x1000,	  /* AT_EMPTY_PATH */
 	AT_NO_FOLLOW = 0x100,	  /* AT_SYMLINK_NOFOLLOW */
 	FORMAT_LINK = 0120000,	  /* S_IFLNK */
+	AT_EFFECTIVE = 0x200,	  /* AT_EACCESS */
+	OPEN_PATH = 010000000,	  /* O_PATH: the same everywhere */
 	FORMAT_MASK = 0170000,	  /* S_IFMT */
 	FORMAT_REGULAR = 0100000, /* S_IFREG */
 	SCRIPT_DEPTH = 5,	  /* kernel fs/exec.c exec_binprm() */
@@ -59,16 +62,25 @@ enum {
 
 static struct {
 	int (*execve)(const char *, strings, strings);
+	int (*execv)(const char *, strings);
+	int (*execvp)(const char *, strings);
 	int (*execvpe)(const char *, strings, strings);
 	int (*fexecve)(int, strings, strings);
 	int (*execveat)(int, const char *, strings, strings, int);
 } next;
 
+struct file_identity {
+	number device, inode;
+};
+
 /* The program may overwrite its environment (setproctitle), so the request is kept here. */
 static char guard_request[REQUEST_MAXIMUM];
 static char guard_launcher[REQUEST_MAXIMUM];
 static long guard_process; /* 0: no guard */
+static number guard_start;
 static int guard_required;
+/* Where the launcher was, to recognise another file at its path after chroot(2). */
+static struct file_identity guard_root, guard_file;
 
 static int failure(long error)
 {
@@ -86,14 +98,35 @@ static strings current_environment(void)
 	return &__environ != NULL && __environ != NULL ? (strings)__environ : empty;
 }
 
+/* A child of vfork(2) shares this memory; in a PID namespace of its own, or after a number was used
+ * again, its process ID may be the same. */
 static int is_guarded(void)
 {
-	return guard_process != 0 && CALL0(NR_GETPID) == guard_process;
+	number now;
+
+	if (guard_process == 0 || CALL0(NR_GETPID) != guard_process)
+		return 0;
+	now = process_start_time();
+	return now == 0 || guard_start == 0 || now == guard_start;
+}
+
+void exec_guard_remove(void)
+{
+	guard_process = 0;
 }
 
 /* --- what the kernel would refuse ------------------------------------------------------------------ */
 
 static long check_file(const char *path, unsigned depth);
+
+/* With the effective IDs, as execve(2); kernels before 5.8 can only be asked about the real ones. */
+static long may_execute(int folder, const char *path)
+{
+	long result = CALL4(NR_FACCESSAT2, folder, path, ACCESS_EXECUTE, AT_EFFECTIVE);
+
+	return result == -ERROR_NOT_IMPLEMENTED ? CALL3(NR_FACCESSAT, folder, path, ACCESS_EXECUTE)
+						: result;
+}
 
 /* The interpreter behind "#!", as load_script() of fs/binfmt_script.c finds it. `line` holds all that the
  * kernel looks at: a path that fills it to the end has been cut. */
@@ -162,9 +195,19 @@ static long check_loader(long descriptor, const char *header)
 			  read_field(entry, layout->offset, layout->width), 0) != (long)length ||
 		    path[length - 1] != '\0')
 			return 0;
-		return CALL3(NR_FACCESSAT, AT_CURRENT_DIRECTORY, path, ACCESS_EXECUTE);
+		return may_execute(AT_CURRENT_DIRECTORY, path);
 	}
 	return 0;
+}
+
+/* Shells take a text for a script when the kernel does not. Other formats may be known to binfmt_misc: the
+ * launcher finds out. */
+static int is_text(const char *bytes, long count)
+{
+	for (long index = 0; index < count; index++)
+		if (bytes[index] == '\0')
+			return 0;
+	return 1;
 }
 
 static long check_content(const char *path, unsigned depth)
@@ -178,13 +221,14 @@ static long check_content(const char *path, unsigned depth)
 	result = CALL3(NR_READ, descriptor, line, LINE_MAXIMUM);
 	if (result >= 0) {
 		line[result] = '\0';
-		/* binfmt_misc might know another format; nobody could say what it would run. */
 		if (is_program(line, result))
 			result = check_loader(descriptor, line);
 		else if (line[0] == '#' && line[1] == '!')
 			result = 1;
 		else
-			result = -ERROR_NOT_EXECUTABLE;
+			result = is_text(line, result) || text_starts_with(line, "\177ELF")
+					 ? -ERROR_NOT_EXECUTABLE
+					 : 0;
 	}
 	close_file(descriptor);
 	return result == 1 ? check_interpreter(line, depth) : result;
@@ -198,7 +242,7 @@ static long check_file(const char *path, unsigned depth)
 		unsigned halves[STAT_LENGTH / 4];
 		number aligned;
 	} status = {{0}};
-	long result = CALL3(NR_FACCESSAT, AT_CURRENT_DIRECTORY, path, ACCESS_EXECUTE);
+	long result = may_execute(AT_CURRENT_DIRECTORY, path);
 
 	if (result == 0)
 		result = CALL4(NR_STAT, AT_CURRENT_DIRECTORY, path, &status, 0);
@@ -237,27 +281,74 @@ static void refuse_chain(const char *path, long error)
 	end_process(CONTRACT_EXIT_NOT_LOCKED);
 }
 
+static void identify(const char *path, struct file_identity *identity)
+{
+	union {
+		char bytes[STAT_LENGTH];
+		number numbers[STAT_LENGTH / 8];
+	} status = {{0}};
+
+	CALL4(NR_STAT, AT_CURRENT_DIRECTORY, path, &status, 0);
+	identity->device = status.numbers[STAT_DEVICE / 8];
+	identity->inode = status.numbers[STAT_INODE / 8];
+}
+
+static int is_identical(const char *path, const struct file_identity *identity)
+{
+	struct file_identity now;
+
+	identify(path, &now);
+	return now.device == identity->device && now.inode == identity->inode;
+}
+
+/* Under another root the path may lead to any program, which would take our arguments for its own. Under
+ * the same root another file is a newer launcher. */
+static int is_launcher_there(void)
+{
+	return is_identical("/", &guard_root) || is_identical(guard_launcher, &guard_file);
+}
+
+/* Lists of this many pointers stand on the stack, which may be a small thread's; longer ones are mapped. */
+enum { LIST_ON_STACK = 160 };
+
+static void fill_launcher_lists(const char **new_arguments, const char **new_environment,
+				const char *path, strings arguments, strings environment)
+{
+	*new_arguments++ = "duende-run";
+	*new_arguments++ = "--guard";
+	*new_arguments++ = "--";
+	*new_arguments++ = path;
+	while (arguments != NULL && *arguments != NULL)
+		*new_arguments++ = *arguments++;
+	*new_arguments = NULL;
+	for (; environment != NULL && *environment != NULL; environment++)
+		if (!text_starts_with(*environment, CONTRACT_VARIABLE "="))
+			*new_environment++ = *environment;
+	*new_environment++ = guard_request;
+	*new_environment = NULL;
+}
+
 static long execute_launcher(const char *path, strings arguments, strings environment)
 {
-	unsigned argument_count = count_strings(arguments);
-	unsigned variable_count = count_strings(environment);
-	const char *new_arguments[argument_count + 5];
-	const char *new_environment[variable_count + 2];
-	unsigned kept = 0;
+	unsigned argument_room = count_strings(arguments) + 5;
+	unsigned long room = argument_room + count_strings(environment) + 2;
+	const char *on_stack[LIST_ON_STACK];
+	const char **lists = on_stack;
+	long result;
 
-	new_arguments[0] = "duende-run";
-	new_arguments[1] = "--guard";
-	new_arguments[2] = "--";
-	new_arguments[3] = path;
-	for (unsigned index = 0; index < argument_count; index++)
-		new_arguments[4 + index] = arguments[index];
-	new_arguments[4 + argument_count] = NULL;
-	for (unsigned index = 0; index < variable_count; index++)
-		if (!text_starts_with(environment[index], CONTRACT_VARIABLE "="))
-			new_environment[kept++] = environment[index];
-	new_environment[kept++] = guard_request;
-	new_environment[kept] = NULL;
-	return CALL3(NR_EXECVE, guard_launcher, new_arguments, new_environment);
+	if (!is_launcher_there())
+		return -ERROR_NOT_FOUND;
+	if (room > LIST_ON_STACK) {
+		result = kernel_map(room * sizeof(*lists));
+		if (result < 0 && result > -4096)
+			return -ERROR_NO_MEMORY;
+		lists = (const char **)result;
+	}
+	fill_launcher_lists(lists, lists + argument_room, path, arguments, environment);
+	result = CALL3(NR_EXECVE, guard_launcher, lists, lists + argument_room);
+	if (lists != on_stack)
+		CALL2(NR_MUNMAP, lists, room * sizeof(*lists));
+	return result;
 }
 
 static int execute_unguarded(const char *path, strings arguments, strings environment)
@@ -267,10 +358,30 @@ static int execute_unguarded(const char *path, strings arguments, strings enviro
 	return failure(CALL3(NR_EXECVE, path, arguments, environment));
 }
 
-static int guarded_execve(const char *path, strings arguments, strings environment)
+static int guarded_descriptor(int descriptor, strings arguments, strings environment);
+
+/* Links in /proc lead somewhere else in the launcher (self/exe), or are closed in it (self/fd/N, which
+ * /dev/fd/N is): the file behind them is executed. */
+static int guarded_link(const char *path, strings arguments, strings environment)
+{
+	long descriptor =
+		CALL4(NR_OPENAT, AT_CURRENT_DIRECTORY, path, OPEN_PATH | OPEN_CLOSE_ON_EXEC, 0);
+	int result;
+
+	if (descriptor < 0)
+		return failure(descriptor);
+	result = guarded_descriptor((int)descriptor, arguments, environment);
+	close_file(descriptor);
+	return result;
+}
+
+static int guarded_path(const char *path, strings arguments, strings environment)
 {
 	long result = check_file(path, 0);
 
+	/* A text may be a format of binfmt_misc all the same: the kernel decides where no lock depends on it. */
+	if (result == -ERROR_NOT_EXECUTABLE && !guard_required)
+		return execute_unguarded(path, arguments, environment);
 	if (result < 0)
 		return failure(result);
 	result = execute_launcher(path, arguments, environment);
@@ -280,6 +391,22 @@ static int guarded_execve(const char *path, strings arguments, strings environme
 	if (guard_required)
 		refuse_chain(path, result);
 	return execute_unguarded(path, arguments, environment);
+}
+
+static int guarded_execve(const char *path, strings arguments, strings environment)
+{
+	long result;
+
+	if (!is_guarded())
+		return execute_unguarded(path, arguments, environment);
+	/* The kernel reads `path` first: a bad pointer is its EFAULT, not our end. */
+	result = may_execute(AT_CURRENT_DIRECTORY, path);
+	if (result < 0)
+		return failure(result);
+	if (text_starts_with(path, "/proc/") || text_starts_with(path, "/dev/fd/") ||
+	    text_starts_with(path, "/dev/std"))
+		return guarded_link(path, arguments, environment);
+	return guarded_path(path, arguments, environment);
 }
 
 /* --- PATH, as execvp(3) searches it ----------------------------------------------------------------- */
@@ -374,6 +501,8 @@ int execve(const char *path, strings arguments, strings environment)
 
 int execv(const char *path, strings arguments)
 {
+	if (next.execv != NULL && !is_guarded())
+		return next.execv(path, arguments);
 	return execve(path, arguments, current_environment());
 }
 
@@ -386,6 +515,8 @@ int execvpe(const char *file, strings arguments, strings environment)
 
 int execvp(const char *file, strings arguments)
 {
+	if (next.execvp != NULL && !is_guarded())
+		return next.execvp(file, arguments);
 	return execvpe(file, arguments, current_environment());
 }
 
@@ -492,7 +623,7 @@ static int guarded_descriptor(int descriptor, strings arguments, strings environ
 	if (result < 0)
 		return failure(result);
 	if (path[0] == '/' && is_same_file(descriptor, path))
-		return guarded_execve(path, arguments, environment);
+		return guarded_path(path, arguments, environment);
 	if (guard_required)
 		refuse_chain(path, -ERROR_NOT_FOUND);
 	return failure(CALL5(NR_EXECVEAT, descriptor, "", arguments, environment, AT_EMPTY));
@@ -516,7 +647,7 @@ static int guarded_relative(int folder, const char *path, strings arguments, str
 {
 	char full[PATH_MAXIMUM];
 	unsigned length, rest;
-	long result = CALL3(NR_FACCESSAT, folder, path, ACCESS_EXECUTE);
+	long result = may_execute(folder, path);
 
 	if (result < 0)
 		return failure(result);
@@ -569,9 +700,14 @@ void exec_guard_resolve(void)
 	if (dlsym == NULL)
 		return;
 	*(void **)&next.execve = dlsym(NEXT_OBJECT, "execve");
+	*(void **)&next.execv = dlsym(NEXT_OBJECT, "execv");
+	*(void **)&next.execvp = dlsym(NEXT_OBJECT, "execvp");
 	*(void **)&next.execvpe = dlsym(NEXT_OBJECT, "execvpe");
 	*(void **)&next.fexecve = dlsym(NEXT_OBJECT, "fexecve");
 	*(void **)&next.execveat = dlsym(NEXT_OBJECT, "execveat");
+	/* musl has no execveat: what it had to say about that is not for the program. */
+	if (dlerror != NULL)
+		dlerror();
 }
 
 int exec_guard_install(const struct request *request)
@@ -588,6 +724,9 @@ int exec_guard_install(const struct request *request)
 	memcpy(guard_request, variable, length + 1);
 	memcpy(guard_launcher, request->launcher, request->launcher_length);
 	guard_required = (request->flags & CONTRACT_REQUIRED) != 0;
+	guard_start = process_start_time();
+	identify("/", &guard_root);
+	identify(guard_launcher, &guard_file);
 	guard_process = CALL0(NR_GETPID);
 	return 0;
 }

@@ -72,6 +72,7 @@ static void in_child(void)
 {
 	long result = 0;
 
+	exec_guard_remove();
 	if (!(fork_flags & CONTRACT_CHILDREN_NONE))
 		result = lock_child();
 	if (result < 0 && (fork_flags & CONTRACT_REQUIRED))
@@ -84,8 +85,6 @@ static void in_child(void)
 
 int fork_handler_install(unsigned flags, int partial)
 {
-	if ((flags & (CONTRACT_CHILDREN_NONE | CONTRACT_AMBIENT)) == CONTRACT_CHILDREN_NONE)
-		return 0;
 	fork_flags = flags;
 	fork_partial = partial;
 	if (__register_atfork != NULL)

@@ -76,6 +76,8 @@ hidden int request_read(char **environment, struct request *request);
 /* As request_read(), from the strings that execve(2) put into memory, for programs in which another
  * constructor emptied the environment first. Only flags and `own` are filled in. */
 hidden int request_read_original(struct request *request);
+/* Field 22 of /proc/self/stat (proc_pid_stat(5)); 0: it could not be read. */
+hidden number process_start_time(void);
 /* Writes other flags over those in the environment, for the next image of the chain. */
 hidden void request_write_flags(struct request *request, unsigned flags);
 /* Removes the request and what the launcher put into LD_PRELOAD from the environment. */
@@ -98,6 +100,8 @@ struct outcome {
 /* From now on exec calls of this process go through the launcher. Returns 0, or -1 if the request is too
  * long to be kept. */
 hidden int exec_guard_install(const struct request *request);
+/* In a forked child: exec is the libc's own again. */
+hidden void exec_guard_remove(void);
 /* Finds the next definitions of the exec functions: the libc's, or another preloaded object's. */
 hidden void exec_guard_resolve(void);
 

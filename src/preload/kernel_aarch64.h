@@ -25,6 +25,9 @@ enum {
 	NR_EXECVEAT = 281,
 	NR_READLINKAT = 78,
 	NR_PREAD64 = 67,
+	NR_MMAP = 222,
+	NR_MUNMAP = 215,
+	NR_FACCESSAT2 = 439,
 	NR_STATX = 291,
 };
 
@@ -45,6 +48,25 @@ static inline long kernel_call(long number, long a, long b, long c, long d, long
 	__asm__ volatile("svc #0"
 			 : "+r"(x0)
 			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4)
+			 : "memory");
+	return x0;
+}
+
+/* Anonymous memory, private and writable; a negative errno if there is none (mmap(2)). */
+static inline long kernel_map(unsigned long length)
+{
+	enum { PROTECTION = 3, FLAGS = 0x22 }; /* PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS */
+	register long x8 __asm__("x8") = NR_MMAP;
+	register long x0 __asm__("x0") = 0;
+	register long x1 __asm__("x1") = (long)length;
+	register long x2 __asm__("x2") = PROTECTION;
+	register long x3 __asm__("x3") = FLAGS;
+	register long x4 __asm__("x4") = -1;
+	register long x5 __asm__("x5") = 0;
+
+	__asm__ volatile("svc #0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
 			 : "memory");
 	return x0;
 }

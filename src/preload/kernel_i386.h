@@ -25,6 +25,9 @@ enum {
 	NR_EXECVEAT = 358,
 	NR_READLINKAT = 305,
 	NR_PREAD64 = 180,
+	NR_MMAP = 90, /* the old one, with a block of arguments */
+	NR_MUNMAP = 91,
+	NR_FACCESSAT2 = 439,
 	NR_STATX = 383,
 };
 
@@ -42,6 +45,15 @@ static inline long kernel_call(long number, long a, long b, long c, long d, long
 			 : "a"(number), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
 			 : "memory");
 	return result;
+}
+
+/* Anonymous memory, private and writable; a negative errno if there is none (mmap(2)). */
+static inline long kernel_map(unsigned long length)
+{
+	enum { PROTECTION = 3, FLAGS = 0x22 }; /* PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS */
+	unsigned long arguments[] = {0, length, PROTECTION, FLAGS, ~0UL, 0};
+
+	return kernel_call(NR_MMAP, (long)arguments, 0, 0, 0, 0);
 }
 
 #endif

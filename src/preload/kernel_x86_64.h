@@ -25,6 +25,9 @@ enum {
 	NR_EXECVEAT = 322,
 	NR_READLINKAT = 267,
 	NR_PREAD64 = 17,
+	NR_MMAP = 9,
+	NR_MUNMAP = 11,
+	NR_FACCESSAT2 = 439,
 	NR_STATX = 332,
 };
 
@@ -43,6 +46,23 @@ static inline long kernel_call(long number, long a, long b, long c, long d, long
 	__asm__ volatile("syscall"
 			 : "=a"(result)
 			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+/* Anonymous memory, private and writable; a negative errno if there is none (mmap(2)). */
+static inline long kernel_map(unsigned long length)
+{
+	enum { PROTECTION = 3, FLAGS = 0x22 }; /* PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS */
+	register long r9 __asm__("r9") = 0;
+	register long r10 __asm__("r10") = FLAGS;
+	register long r8 __asm__("r8") = -1;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(NR_MMAP), "D"(0L), "S"(length), "d"((long)PROTECTION), "r"(r10),
+			   "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
 	return result;
 }
