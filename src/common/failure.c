@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "common/failure.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,4 +35,18 @@ int failure_explain(struct failure *failure, const char *cause, const char *reme
 	copy(failure->cause, sizeof(failure->cause), cause);
 	copy(failure->remedy, sizeof(failure->remedy), remedy);
 	return -1;
+}
+
+void failure_format(const struct failure *failure, char *text, size_t size)
+{
+	const char *call = failure->call != NULL ? failure->call : "";
+	int saved = errno;
+
+	/* %m may be used by several threads at once, strerror(3) not everywhere. */
+	errno = failure->error_number;
+	snprintf(text, size, failure->error_number != 0 ? "%s%s%s: %m%s%s%s%s" : "%s%s%s%s%s%s%s",
+		 failure->what, *call != '\0' ? ": " : "", call,
+		 failure->cause[0] != '\0' ? ": " : "", failure->cause,
+		 failure->remedy[0] != '\0' ? "; " : "", failure->remedy);
+	errno = saved;
 }

@@ -4,8 +4,9 @@
 #define DUENDE_FAILURE_H
 
 #include "common/exit_status.h"
+#include <stddef.h>
 
-/* Printed as "duende-run: WHAT: CALL: ERRNO TEXT: CAUSE; REMEDY", empty parts left out. */
+/* Printed as "duende-run: " and what failure_format() makes of it. */
 struct failure {
 	enum exit_status exit_status;
 	int error_number; /* errno, 0 where no system call failed */
@@ -22,5 +23,8 @@ int failure_set(struct failure *failure, enum exit_status exit_status, int error
 
 /* Copies cause and remedy (NULL: none), cut to the size of the fields. Always returns -1. */
 int failure_explain(struct failure *failure, const char *cause, const char *remedy);
+
+/* "WHAT: CALL: ERRNO TEXT: CAUSE; REMEDY", empty parts left out; cut to `size` bytes with the NUL. */
+void failure_format(const struct failure *failure, char *text, size_t size);
 
 #endif

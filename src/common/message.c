@@ -65,16 +65,6 @@ void message_warning(const char *format, ...)
 	va_end(arguments);
 }
 
-static void failure_format(const struct failure *failure, char *text, size_t size)
-{
-	bool has_error = failure->error_number != 0;
-
-	snprintf(text, size, "%s%s%s%s%s%s%s%s%s", failure->what, failure->call ? ": " : "",
-		 failure->call ? failure->call : "", has_error ? ": " : "",
-		 has_error ? strerror(failure->error_number) : "", failure->cause[0] ? ": " : "",
-		 failure->cause, failure->remedy[0] ? "; " : "", failure->remedy);
-}
-
 void message_failure(const struct failure *failure)
 {
 	char text[2048];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* The configuration file (duende-run.conf(5)): the only file that includes ini.h is config.c. */
+/* What the configuration file (duende-run.conf(5)) asks of the launcher. */
 #ifndef DUENDE_CONFIG_H
 #define DUENDE_CONFIG_H
 
@@ -8,8 +8,6 @@
 #include <stddef.h>
 
 #define CONFIG_DEFAULT_PATH "/etc/duende/duende-run.conf"
-/* Bytes; a larger file is refused. */
-#define CONFIG_MAXIMUM_SIZE 1048576
 
 /* What is done about a file that is not there, or that makes none of our settings. */
 enum config_origin {

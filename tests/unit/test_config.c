@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "common/cleanup.h"
 #include "common/size.h"
+#include "config/config_file.h"
 #include "launcher/config.h"
 #include <errno.h>
 #include <fcntl.h>
