@@ -337,7 +337,7 @@ os.execv(sys.argv[2], sys.argv[2:])'
 }
 
 @test "a launcher that is not dumpable can be traced" {
-    run setpriv --reuid=1000 --regid=1000 --clear-groups "$driver" --not-dumpable --required -- \
+    run setpriv --reuid=1000 --regid=1000 --clear-groups "$driver" --not-dumpable --budget --required -- \
         "$build/fixture-probe-musl" verdict
     assert_success
     assert_output L
@@ -569,10 +569,10 @@ refused() {
 
 @test "no permission to lock" {
     requires root
-    run powerless "$driver" --required -- "$build/fixture-probe-static"
+    run powerless "$driver" --budget --required -- "$build/fixture-probe-static"
     assert_failure 120
     assert_output "duende-run: cannot lock the memory of fixture-probe-s: mlockall: Operation not permitted: RLIMIT_MEMLOCK is 0 and CAP_IPC_LOCK is not honoured"
-    run powerless "$driver" -- "$build/fixture-probe-static"
+    run powerless "$driver" --budget -- "$build/fixture-probe-static"
     assert_success
     assert_line U
 }
@@ -580,7 +580,7 @@ refused() {
 @test "a limit that is too small" {
     requires root
     run setpriv --reuid=1000 --regid=1000 --clear-groups --bounding-set=-all --inh-caps=-all \
-        prlimit --memlock=65536:65536 "$driver" --required -- "$build/fixture-probe-static"
+        prlimit --memlock=65536:65536 "$driver" --budget --required -- "$build/fixture-probe-static"
     assert_failure 120
     assert_output --regexp 'mlockall: Cannot allocate memory: the soft limit RLIMIT_MEMLOCK, 64 kB, is below VmSize, [0-9]+ kB, and CAP_IPC_LOCK is not honoured'
 }
@@ -607,7 +607,7 @@ refused() {
 
 @test "a machine without /proc refuses where the lock is required" {
     requires root
-    run unshare -m sh -c "umount -l /proc && exec '$driver' --required -- '$build/fixture-probe-static'"
+    run unshare -m sh -c "umount -l /proc && exec '$driver' --budget --required -- '$build/fixture-probe-static'"
     assert_failure 120
     assert_output --partial '/proc is not mounted'
 }

@@ -29,6 +29,12 @@ run_scenario() {
     run_scenario --arch aarch64 smoke
 }
 
+@test "an aarch64 machine locks programs of every kind by helper and tracer, which leave no trace" {
+    run "$BATS_TEST_DIRNAME/cross/aarch64.sh" fixtures
+    [[ $status -eq 0 || $status -eq 77 ]] || fail "$output"
+    run_scenario --arch aarch64 tracer
+}
+
 @test "in a machine where Yama forbids tracing step by step, static programs are locked or refused" {
     run_scenario static
 }

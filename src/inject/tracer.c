@@ -126,12 +126,13 @@ static ssize_t read_target_status(const struct tracer *tracer, char *status, siz
 
 static void learn_name(struct tracer *tracer)
 {
-	char path[64];
-	ssize_t length;
+	char path[64], name[sizeof(tracer->name)];
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", tracer->stops.proc_target);
-	length = procfs_read(path, tracer->name, sizeof(tracer->name));
-	if (length <= 0)
+	/* One that has ended, and whose parent has seen it, keeps the name that it had. */
+	if (procfs_read(path, name, sizeof(name)) > 0)
+		snprintf(tracer->name, sizeof(tracer->name), "%s", name);
+	else if (tracer->name[0] == '\0')
 		snprintf(tracer->name, sizeof(tracer->name), "COMMAND");
 	for (char *c = tracer->name; *c != '\0'; c++)
 		if (*c == '\n')
@@ -549,7 +550,7 @@ static int defuse(struct tracer *tracer, int flags[2])
 		    tracer->name);
 	snprintf(tracer->failure.cause, sizeof(tracer->failure.cause),
 		 "RLIMIT_MEMLOCK is %" PRIu64 " kB: later allocations would fail, and CAP_IPC_LOCK "
-					      "is not honoured in this program",
+		 "is not honoured in this program",
 		 soft_limit >> 10);
 	append_remedy(tracer, "start it with an unlimited RLIMIT_MEMLOCK");
 	return -1;

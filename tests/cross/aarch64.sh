@@ -1,21 +1,47 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-# The helper on aarch64 from an x86-64 machine:
-#   aarch64.sh build     cross-compiles it, warnings are errors
-#   aarch64.sh run FLAGS runs a dynamic program with it under user emulation (eight hexadecimal digits
-#                        of preload/contract.h) and prints what it says about itself
+# duende-run for aarch64 from an x86-64 machine; warnings are errors:
+#   aarch64.sh build     cross-compiles the helper
+#   aarch64.sh launcher  cross-compiles the launcher too, against sysroot.sh's libraries; exit status 77
+#                        where these cannot be had
+#   aarch64.sh fixtures  cross-compiles the programs that tests launch in a machine, and the launcher
+#   aarch64.sh run FLAGS runs a dynamic program with the helper under user emulation (eight hexadecimal
+#                        digits of preload/contract.h) and prints what it says about itself
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${DUENDE_CROSS_BUILD:-$top/build-aarch64}
 compiler=aarch64-linux-gnu-gcc
 sysroot=/usr/aarch64-linux-gnu
 
-build() {
+# configure OPTION...
+configure() {
     cmake -S "$top" -B "$folder" -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
-        -DCMAKE_C_COMPILER=$compiler -DDUENDE_WERROR=ON >/dev/null
+        -DCMAKE_C_COMPILER=$compiler -DDUENDE_WERROR=ON "$@" >/dev/null
+}
+
+# The libraries that are found are this host's: they do not matter to the helper, which has none.
+build() {
+    configure -DDUENDE_TESTS=OFF
     cmake --build "$folder" --target helper_aarch64
     # Branch target identification must survive, or it is off in the whole process.
     readelf -nW "$folder/duende-preload.aarch64.so" | grep -q 'BTI'
+}
+
+# launcher [TARGET]...: the launcher, its helper, and other targets of the build.
+launcher() {
+    local libraries
+    libraries=$("$top/tests/cross/sysroot.sh")
+    export PKG_CONFIG_SYSROOT_DIR=$libraries
+    export PKG_CONFIG_LIBDIR=$libraries/usr/lib/aarch64-linux-gnu/pkgconfig
+    # Whatever was found for the folder before is forgotten.
+    configure -U 'CAPNG*' -U 'INIH*' -U 'CMOCKA*' -U '__pkg_config*' -U DUENDE_HAVE_STATIC \
+        -DDUENDE_STATIC=ON -DDUENDE_TESTS=ON
+    cmake --build "$folder" --target duende-run helper_aarch64 "$@"
+}
+
+fixtures() {
+    launcher inject-driver
+    DUENDE_SYSROOT=$PKG_CONFIG_SYSROOT_DIR "$top/tests/fixtures/build.sh" "$folder" $compiler
 }
 
 run() {
@@ -30,17 +56,17 @@ run() {
         $compiler -x c -O1 -o "$program" -
     # In a subshell that becomes the program: process and parent are known before.
     (
-        printf -v request '1:%s:%x:%x:0:0:0:0:0:0:0:a:%x:0:%s' "$1" "$BASHPID" "$$" ${#helper} "$helper"
+        printf -v request '1:%s:%x:%x:0:0:0:0:0:0:0:a:%x:9:%s/bin/true' "$1" "$BASHPID" "$$" ${#helper} "$helper"
         exec qemu-aarch64 -L $sysroot -E "LD_PRELOAD=$helper" -E "DUENDE_RUN_REQUEST=$request" \
             "$program"
     )
 }
 
 case ${1:-} in
-    build) build ;;
+    build | launcher | fixtures) "$1" ;;
     run) run "$2" ;;
     *)
-        sed -n '3,7s/^# \{0,1\}//p' "$0"
+        sed -n '3,10s/^# \{0,1\}//p' "$0"
         exit 125
         ;;
 esac

@@ -26,6 +26,7 @@ enum driver_option {
 	OPTION_FILE,
 	OPTION_NO_VDSO,
 	OPTION_NOT_DUMPABLE,
+	OPTION_BUDGET,
 };
 
 static const struct option options[] = {
@@ -39,6 +40,7 @@ static const struct option options[] = {
 	{"file", required_argument, NULL, OPTION_FILE},
 	{"no-vdso", no_argument, NULL, OPTION_NO_VDSO},
 	{"not-dumpable", no_argument, NULL, OPTION_NOT_DUMPABLE},
+	{"budget", no_argument, NULL, OPTION_BUDGET},
 	{NULL, 0, NULL, 0},
 };
 
@@ -95,6 +97,9 @@ static void apply_option(int option, struct inject_request *request)
 		return;
 	case OPTION_NOT_DUMPABLE:
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		return;
+	case OPTION_BUDGET:
+		request->budget = true;
 		return;
 	}
 	exit(EXIT_USAGE);

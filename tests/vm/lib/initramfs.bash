@@ -7,7 +7,7 @@
 read_needs() {
     local scenario=$1 key value
 
-    needed_programs=() needed_files=() needed_sources=() needed_modules=()
+    needed_programs=() needed_files=() needed_sources=() needed_fixtures=() needed_modules=()
     needed_launcher=no memory=512 processors=1 time_limit=300
     while read -r key value; do
         # shellcheck disable=SC2206 # several names on a line
@@ -15,6 +15,7 @@ read_needs() {
             needs-program:) needed_programs+=($value) ;;
             needs-file:) read -ra words <<<"$value" && needed_files+=("${words[@]}") ;;
             needs-source:) needed_sources+=($value) ;;
+            needs-fixture:) needed_fixtures+=($value) ;;
             needs-module:) needed_modules+=($value) ;;
             needs-launcher:) needed_launcher=$value ;;
             memory:) memory=$value ;;
@@ -38,6 +39,7 @@ build_initramfs() {
     pack_programs
     pack_files
     pack_sources
+    pack_fixtures
     pack_modules
     pack_launcher
     pack_guest "$scenario"
@@ -61,31 +63,44 @@ make_folders() {
 pack_busybox() {
     local busybox
     require_command busybox busybox-static
-    busybox=$(host_file bin/busybox busybox-static)
+    busybox=$(find_program busybox)
+    [[ $foreign == no ]] || busybox=$(foreign_file busybox-static "$busybox")
     is_dynamic "$busybox" && unavailable "busybox is not static (Debian package busybox-static)"
     cp "$busybox" "$root/usr/bin/busybox"
     ln -s busybox "$root/usr/bin/sh"
 }
 
-# Where a file of Debian's PACKAGE stands for the machine's architecture: on this host, or unpacked
-# in the cache where the machine is of another.
-host_file() {
-    local path=$1 package=$2 folder
-    if [[ $foreign == no ]]; then
-        find_program "${path##*/}"
-        return
-    fi
-    folder=$cache/packages-$machine_architecture/$package
+# foreign_file PACKAGE PATH...: the first of these that Debian's PACKAGE has for the machine's architecture,
+# unpacked in the cache.
+foreign_file() {
+    local package=$1 folder=$cache/packages-$machine_architecture/$1 path
+    shift
     if [[ ! -d $folder ]]; then
-        mkdir -p "${folder%/*}"
-        local unpacked
-        unpacked=$(mktemp -d "$cache/package.XXXXXX")
-        download_package "$package" "$unpacked"
-        dpkg-deb -x "$unpacked"/*.deb "$unpacked/tree"
-        mv "$unpacked/tree" "$folder"
-        rm -r "$unpacked"
+        mkdir -p "$folder.new"
+        debian_unpack "$package" "$debian_architecture" "$folder.new" ||
+            unavailable "package $package cannot be downloaded for $debian_architecture"
+        mv "$folder.new" "$folder"
     fi
-    echo "$folder/$path"
+    for path; do
+        # Which of the two folders a package names has become a matter of taste.
+        for path in "$folder$path" "$folder/usr$path" "$folder${path#/usr}"; do
+            [[ ! -f $path ]] || {
+                echo "$path"
+                return
+            }
+        done
+    done
+    unavailable "package $package has no $1 for $debian_architecture"
+}
+
+# The package in which this host has a file.
+package_of() {
+    local owner
+    owner=$(dpkg-query -S "$1" 2>/dev/null || dpkg-query -S "/usr$1" 2>/dev/null ||
+        dpkg-query -S "${1#/usr}" 2>/dev/null || true)
+    owner=$(grep -v '^diversion ' <<<"$owner" | head -n 1)
+    [[ -n $owner ]] || unavailable "no package owns $1, so that none can be had for $machine_architecture"
+    echo "${owner%%[:,]*}"
 }
 
 find_program() {
@@ -101,30 +116,71 @@ is_shared_object() {
     readelf -dW "$1" 2>/dev/null | grep -q NEEDED
 }
 
-# A file at its own place, and the libraries that it asks for.
+# pack FILE [PLACE]: a file at its place, its own if none is given, and the libraries that it asks for.
 pack() {
-    local file=$1 library
-    mkdir -p "$root${file%/*}"
-    cp -L "$file" "$root$file"
+    local file=$1 place=${2:-$1} library
+    mkdir -p "$root${place%/*}"
+    cp -L "$file" "$root$place"
     is_shared_object "$file" || return 0
+    if [[ $foreign == yes ]]; then
+        pack_foreign_libraries "$file"
+        return
+    fi
     while read -r library; do
         [[ -e $root$library ]] && continue
         mkdir -p "$root${library%/*}"
         cp -L "$library" "$root$library"
-    done < <(ldd "$file" | grep -o '/[^ ]*')
+    done < <(libraries_of "$file")
+}
+
+# ldd knows only the loader of this host's own libc; musl's is its whole libc.
+libraries_of() {
+    readelf -lW "$1" | grep -o '/lib/ld-musl-[^]]*' || ldd "$1" | grep -o '/[^ ]*'
+}
+
+# What the loader of the machine would look for; ldd cannot say it here.
+pack_foreign_libraries() {
+    local name file place multiarch=/usr/lib/$machine_architecture-linux-gnu
+    while read -r name; do
+        place=$multiarch/$name
+        case $name in
+            libc.so) continue ;; # musl's loader
+            ld-*) place=/usr/lib/$name ;;
+        esac
+        [[ ! -e $root$place ]] || continue
+        case $name in
+            ld-musl-*) file=$(foreign_file musl "/lib/$machine_architecture-linux-musl/libc.so") ;;
+            ld-linux-*) file=$(foreign_file libc6 "$multiarch/$name" "$place") ;;
+            *) file=$(foreign_library "$name" "$place") ;;
+        esac
+        pack "$file" "$place"
+    done < <(readelf -ldW "$1" | sed -n 's|.*(NEEDED).*\[\(.*\)\]|\1|p; s|.*interpreter: .*/\(.*\)\]|\1|p')
+}
+
+# foreign_library NAME PLACE: of the package that has it for this host.
+foreign_library() {
+    local path package
+    path=$(ldconfig -p | sed -n "s|^\t$1 (.*) => ||p" | grep "/$(uname -m)-linux-gnu/" || true)
+    [[ -n $path ]] || unavailable "this host has no $1, so that its package is not known"
+    package=$(package_of "${path%%$'\n'*}")
+    foreign_file "$package" "$2"
 }
 
 # busybox' shell prefers its applets to every program in PATH. Functions make it run the program that the
 # scenario asked for; a name that is none for a function is none of an applet either.
 pack_programs() {
-    local name program
+    local name program package file
     : >"$root/scenario/programs.sh"
-    [[ ${#needed_programs[@]} -gt 0 ]] || return 0
-    [[ $foreign == no ]] || unavailable "programs of this host cannot run on $machine_architecture"
     for name in "${needed_programs[@]}"; do
         program=$(find_program "$name")
         program=$(realpath "${program%/*}")/${program##*/}
-        pack "$program"
+        if [[ $foreign == yes ]]; then
+            package=$(package_of "$program")
+            file=$(foreign_file "$package" "$program")
+            pack "$file" "$program"
+        else
+            pack "$program"
+        fi
         [[ $name =~ ^[a-z_]+$ ]] || continue
         echo "$name() { $program \"\$@\"; }" >>"$root/scenario/programs.sh"
     done
@@ -145,6 +201,14 @@ pack_sources() {
         require_command "$compiler" "gcc${cross_prefix:+-${cross_prefix%-}}"
         "$compiler" -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread \
             -o "$root/usr/local/bin/$name" "$here/programs/$name.c"
+    done
+}
+
+pack_fixtures() {
+    local name
+    for name in "${needed_fixtures[@]}"; do
+        [[ -x $build/$name ]] || unavailable "no $name in $build (tests/fixtures/build.sh makes it)"
+        pack "$build/$name" "/usr/local/bin/$name"
     done
 }
 

@@ -34,6 +34,7 @@ describe_architecture() {
     [[ $(uname -m) == "$machine_architecture" ]] || foreign=yes
     # The same compiler serves a host that is of that architecture itself.
     [[ $foreign == yes ]] || cross_prefix=
+    [[ $foreign == no ]] || build=${DUENDE_CROSS_BUILD:-$repository/build-$machine_architecture}
 }
 
 # Sets kernel_image, kernel_release and kernel_modules (a folder as depmod's -b wants it).
@@ -53,59 +54,31 @@ unpack_kernel() {
     require_command busybox busybox-static
     scratch=$(mktemp -d "$cache/kernel.XXXXXX")
     package=$(kernel_package)
-    if [[ -z $package && $foreign == no && $EUID -eq 0 ]]; then
+    if [[ -z $package ]]; then
         # Container images come without apt's lists.
-        apt-get -qq update >&2 || true
+        debian_update "$debian_architecture" || true
         package=$(kernel_package)
     fi
     [[ -n $package ]] || unavailable "apt knows no kernel package for $debian_architecture; apt-get update?"
     note "unpacking $package"
-    download_package "$package" "$scratch"
-    dpkg-deb -x "$scratch"/*.deb "$scratch/tree"
+    debian_unpack "$package" "$debian_architecture" "$scratch/tree" ||
+        unavailable "package $package cannot be downloaded"
     release=$(basename "$scratch"/tree/lib/modules/*)
     extract_image "$scratch/tree/boot/vmlinuz-$release" "$scratch/image"
     # The package leaves this to its post-installation script, which never runs.
     busybox depmod -b "$scratch/tree" "$release"
-    rm -r "$scratch"/*.deb "$scratch/tree/boot"
+    rm -r "$scratch/tree/boot"
     echo "$release" >"$scratch/release"
     # Into its place only when complete: an interrupted run leaves no half kernel.
     rm -rf "$folder"
     mv "$scratch" "$folder"
 }
 
-# apt as a host of the machine's architecture would run it, with state of its own when that is not
-# this host's: nothing of this host's package management is changed.
-apt_arguments() {
-    apt_options=(-qq)
-    [[ $foreign == yes ]] || return 0
-    local state=$cache/apt-$debian_architecture
-    mkdir -p "$state"/{lists/partial,archives/partial}
-    [[ -e $state/status ]] || : >"$state/status"
-    apt_options+=(
-        -o "APT::Architecture=$debian_architecture"
-        -o "APT::Architectures::=$debian_architecture"
-        -o "Dir::State=$state" -o "Dir::State::status=$state/status" -o "Dir::State::lists=$state/lists"
-        -o "Dir::Cache=$state" -o "APT::Sandbox::User=root"
-    )
-    [[ -e $state/updated ]] && return
-    apt-get "${apt_options[@]}" update >&2 || unavailable "apt-get update failed for $debian_architecture"
-    : >"$state/updated"
-}
-
 kernel_package() {
     local apt_options
-    apt_arguments
+    debian_lists "$debian_architecture" || unavailable "apt-get update failed for $debian_architecture"
     apt-cache "${apt_options[@]}" depends "linux-image-cloud-$debian_architecture" 2>/dev/null |
         sed -n 's/^ *Depends: *\(linux-image-[0-9][^ ]*\).*/\1/p' | head -n 1
-}
-
-download_package() {
-    local package=$1 folder=$2 apt_options
-    apt_arguments
-    # apt cannot become its own user in a folder that only root may enter; its notice about that says
-    # nothing that matters here.
-    (cd "$folder" && apt-get "${apt_options[@]}" -o APT::Sandbox::User=root download "$package" >&2) ||
-        unavailable "package $package cannot be downloaded"
 }
 
 # QEMU enters an x86 vmlinux through its PVH note. That leaves out the kernel's own decompressor,
