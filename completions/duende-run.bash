@@ -55,16 +55,29 @@ _duende_run_command() {
     _command_offset "$raw"
 }
 
+# _duende_run_operand INDEX: the options end at words[INDEX]; what follows is COMMAND or, for --status, PIDs.
+_duende_run_operand() {
+    local index
+
+    for ((index = 1; index < $1; index++)); do
+        if [[ ${words[index]} == --status ]]; then
+            _pids
+            return
+        fi
+    done
+    _duende_run_command "$1"
+}
+
 _duende_run() {
     local cur prev words cword split index
 
     _init_completion -s -n : || return
     for ((index = 1; index < cword; index++)); do
         if [[ ${words[index]} == -- ]]; then
-            _duende_run_command $((index + 1))
+            _duende_run_operand $((index + 1))
             return
         elif [[ ${words[index]} != -?* ]]; then
-            _duende_run_command "$index"
+            _duende_run_operand "$index"
             return
         elif _duende_run_takes_argument "${words[index]}"; then
             index=$((index + 1))
@@ -74,11 +87,11 @@ _duende_run() {
         _duende_run_argument "$prev"
     elif [[ $cur == -* ]]; then
         _duende_run_words '--required --lock= --memlock= --children= --method= --expect= --argv0= --realtime --realtime= --io-flusher
-            --oom-score-adj= --user= --stack-limit= --lock-timeout= --helper= --config= --no-config --dry-run --json --quiet
-            --verbose --help --version'
+            --oom-score-adj= --user= --stack-limit= --lock-timeout= --helper= --config= --no-config --dry-run --json --status --check
+            --prometheus --advise --quiet --verbose --help --version'
         [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
     else
-        _duende_run_command "$cword"
+        _duende_run_operand "$cword"
     fi
 } &&
     complete -F _duende_run duende-run

@@ -38,6 +38,10 @@ function __duende_run_complete_command
     __fish_complete_subcommand --commandline $words
 end
 
+function __duende_run_is_status
+    contains -- --status (commandline -opc)
+end
+
 function __duende_run_users
     set -l typed (string replace -r -- '^(--user=|-[rnqvhV]*u)' '' (commandline -ct))
     if string match -q -- '*:*' $typed
@@ -47,7 +51,8 @@ function __duende_run_users
     end
 end
 
-complete -c duende-run -f -a '(__duende_run_complete_command)'
+complete -c duende-run -f -n 'not __duende_run_is_status' -a '(__duende_run_complete_command)'
+complete -c duende-run -f -n __duende_run_is_status -a '(__fish_complete_pids)'
 complete -c duende-run -n __duende_run_options -s r -l required -d 'Do not run the command unless its memory is locked'
 complete -c duende-run -n __duende_run_options -l lock -x -d 'How to lock' -a '
     full\t"everything is resident now, new mappings at once"
@@ -75,7 +80,11 @@ complete -c duende-run -n __duende_run_options -l helper -r -F -d 'Preloaded hel
 complete -c duende-run -n __duende_run_options -s c -l config -r -F -d 'Configuration file'
 complete -c duende-run -n __duende_run_options -l no-config -d 'Read no configuration file'
 complete -c duende-run -n __duende_run_options -s n -l dry-run -d 'Print the plan and stop'
-complete -c duende-run -n __duende_run_options -l json -d 'Machine-readable --dry-run'
+complete -c duende-run -n __duende_run_options -l status -d 'Say whether running processes are locked'
+complete -c duende-run -n __duende_run_options -l check -d 'Say whether locking would work here'
+complete -c duende-run -n __duende_run_options -l json -d 'Machine-readable --dry-run, --status or --check'
+complete -c duende-run -n __duende_run_options -l prometheus -d 'Metrics for node_exporter'
+complete -c duende-run -n __duende_run_options -l advise -d 'Limits that suit the processes'
 complete -c duende-run -n __duende_run_options -s q -l quiet -d 'No warnings'
 complete -c duende-run -n __duende_run_options -s v -l verbose -d 'One line of proof on success'
 complete -c duende-run -n __duende_run_options -s h -l help -d 'Print help and stop'

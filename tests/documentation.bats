@@ -175,6 +175,9 @@ duende-run -r -- cat FOLDER/|only.conf
 duende-run cat --number-n|--number-nonblank
 duende-run -r --argv0 x -- cat --number-n|--number-nonblank
 duende-run --memlock=8M:8M -- cat --number-n|--number-nonblank
+duende-run --che|--check
+duende-run --check mkfif|mkfifo
+duende-run --check -r -- cat --number-n|--number-nonblank
 TABLE
     # COMMAND's options are not ours.
     refute [ -n "$("$complete" 'duende-run -- cat --child' | cut -f1)" ]
@@ -343,7 +346,11 @@ accepted() {
     # Users and programs of an example need not exist here.
     options=("${options[@]/#--user=*/--user=0}")
     options=("${options[@]/#--expect=*/--expect=true}")
-    run "$DUENDE" --no-config "${options[@]}" --dry-run -- true
+    case " ${options[*]} " in
+        *' --status '*) run "$DUENDE" "${options[@]}" $$ ;;
+        *' --check '*) run "$DUENDE" --no-config "${options[@]}" -- true ;;
+        *) run "$DUENDE" --no-config "${options[@]}" --dry-run -- true ;;
+    esac
     [[ $status -ne 125 ]] || fail "$file: duende-run $*: $output"
 }
 

@@ -69,7 +69,8 @@ static void unescape(char *text)
 	for (; *text != '\0'; text++) {
 		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] >= '0' &&
 		    text[2] <= '7' && text[3] >= '0' && text[3] <= '7') {
-			*out++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
+			*out++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
+					(text[3] - '0'));
 			text += 3;
 		} else {
 			*out++ = *text;
@@ -106,8 +107,9 @@ int cgroup_parse_mount(char *line, void *context)
 	type = next_word(&rest);
 	next_word(&rest);
 	options = next_word(&rest);
-	if (mount->wanted == CGROUP_V2 ? strcmp(type, "cgroup2") != 0
-				       : strcmp(type, "cgroup") != 0 || !list_has(options, "memory"))
+	if (mount->wanted == CGROUP_V2
+		    ? strcmp(type, "cgroup2") != 0
+		    : strcmp(type, "cgroup") != 0 || !list_has(options, "memory"))
 		return 0;
 	unescape(root);
 	unescape(point);
@@ -212,9 +214,10 @@ static void read_level_v1(const char *folder, const char *group, struct cgroup *
 	read_figure(folder, "memory.usage_in_bytes", &cgroup->current);
 	read_figure(folder, "memory.memsw.usage_in_bytes", &both);
 	if (!cgroup->swap_current.known && both.known && cgroup->current.known)
-		cgroup->swap_current = (struct cgroup_figure){
-			true, both.bytes > cgroup->current.bytes ? both.bytes - cgroup->current.bytes
-								 : 0};
+		cgroup->swap_current =
+			(struct cgroup_figure){true, both.bytes > cgroup->current.bytes
+							     ? both.bytes - cgroup->current.bytes
+							     : 0};
 	read_room(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", &cgroup->room);
 }
 

@@ -24,13 +24,14 @@ struct cgroup_figure {
 };
 
 struct cgroup {
-	enum cgroup_version version; /* of the hierarchy that controls memory */
-	char path[PATH_MAX];	     /* as /proc/PID/cgroup has it */
-	char folder[PATH_MAX];	     /* where it is mounted; empty: not visible from here */
-	struct cgroup_limit max;     /* memory.max, memory.limit_in_bytes */
-	struct cgroup_limit high;    /* memory.high; v1 has none */
+	enum cgroup_version version;  /* of the hierarchy that controls memory */
+	char path[PATH_MAX];	      /* as /proc/PID/cgroup has it */
+	char folder[PATH_MAX];	      /* where it is mounted; empty: not visible from here */
+	struct cgroup_limit max;      /* memory.max, memory.limit_in_bytes */
+	struct cgroup_limit high;     /* memory.high; v1 has none */
 	struct cgroup_limit swap_max; /* memory.swap.max; v1 has none */
-	struct cgroup_limit memsw_max; /* memory.memsw.limit_in_bytes: memory and swap; v2 has none */
+	struct cgroup_limit
+		memsw_max; /* memory.memsw.limit_in_bytes: memory and swap; v2 has none */
 	/* Of the nearest group that counts: memory.current, memory.swap.current or their v1 names. */
 	struct cgroup_figure current, swap_current;
 	/* What may still be charged before `max` of any group on the way is reached. */
@@ -45,7 +46,7 @@ int cgroup_parse_membership(char *line, void *cgroup);
 
 struct cgroup_mount {
 	enum cgroup_version wanted;
-	char root[PATH_MAX]; /* the group that is mounted */
+	char root[PATH_MAX];  /* the group that is mounted */
 	char point[PATH_MAX]; /* where; empty: not found */
 };
 

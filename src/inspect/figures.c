@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "inspect/figures.h"
 
-#include "common/cleanup.h"
 #include "common/lines.h"
-#include "common/procfs.h"
 #include "inspect/process.h"
+#include "inspect/proof.h"
+#include "inspect/residency.h"
 #include "inspect/smaps.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* Reading pagemap costs 8 bytes a page, also where there is none: beyond this smaps is as cheap. */
-#define ELSEWHERE_MAXIMUM_KIB (UINT64_C(1) << 20)
+/* Reading pagemap costs 8 bytes a page, also where there is none: with more than this it is cheaper to look at the
+ * accessible mappings themselves. */
+#define ELSEWHERE_MAXIMUM_KIB (UINT64_C(256) << 10)
 
 /* The count of a mapping's pages in mlock_fixup() is an int: VmLck is wrong from here on. */
 #define COUNTER_LIMIT_KIB (UINT64_C(8) << 30)
@@ -25,9 +25,9 @@
 struct reading {
 	struct figures *figures;
 	struct mapping mapping;
-	pid_t pid;
-	int pagemap;
+	struct residency residency;
 	uint64_t total_kib, pagemap_kib;
+	bool has_secret; /* memfd_secret(2): counts as locked, need not be loaded; only smaps tells */
 };
 
 static bool is_vdso(const char *name)
@@ -41,54 +41,19 @@ static bool is_gate(const char *name)
 	return is_vdso(name) || strcmp(name, "[vvar]") == 0 || strcmp(name, "[vvar_vclock]") == 0;
 }
 
-static int open_pagemap(pid_t pid)
-{
-	char path[64];
-
-	if (procfs_path(path, sizeof(path), "/proc/%d/pagemap", pid) != 0)
-		return -1;
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-/* Counts entries with the bit "present" (kernel Documentation/admin-guide/mm/pagemap.rst). It is also set for the
- * zero page, which VmRSS leaves out: the count is never too low, which is the safe side here. */
-static bool count_present(int pagemap, uint64_t page, uint64_t end, uint64_t *count)
-{
-	uint64_t entries[1024];
-
-	while (page < end) {
-		uint64_t wanted = end - page;
-		ssize_t length;
-
-		if (wanted > sizeof(entries) / sizeof(entries[0]))
-			wanted = sizeof(entries) / sizeof(entries[0]);
-		length = pread(pagemap, entries, (size_t)wanted * sizeof(entries[0]),
-			       (off_t)(page * sizeof(entries[0])));
-		if (length < (ssize_t)sizeof(entries[0]))
-			return false;
-		wanted = (uint64_t)length / sizeof(entries[0]);
-		for (uint64_t i = 0; i < wanted; i++)
-			*count += entries[i] >> 63;
-		page += wanted;
-	}
-	return true;
-}
-
+/* VmRSS leaves the zero page out: the count is never too low, which is the safe side here. */
 static void count_elsewhere(struct reading *reading)
 {
 	struct figures *figures = reading->figures;
-	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE), count = 0;
+	struct residency *residency = &reading->residency;
+	const struct mapping *mapping = &reading->mapping;
+	uint64_t pages = 0;
 
-	reading->pagemap_kib += reading->mapping.size_kib;
-	if (!figures->elsewhere_known)
-		return;
-	if (reading->pagemap < 0)
-		reading->pagemap = open_pagemap(reading->pid);
-	figures->elsewhere_known = reading->pagemap >= 0 &&
+	reading->pagemap_kib += mapping->size_kib;
+	figures->elsewhere_known = figures->elsewhere_known &&
 				   reading->pagemap_kib <= ELSEWHERE_MAXIMUM_KIB &&
-				   count_present(reading->pagemap, reading->mapping.start / page_size,
-						 reading->mapping.end / page_size, &count);
-	figures->elsewhere_kib += count * page_size / 1024;
+				   residency_count(residency, mapping->start, mapping->end, &pages);
+	figures->elsewhere_kib += pages * (residency->page_size / 1024);
 }
 
 static int read_mapping(char *line, void *context)
@@ -102,6 +67,7 @@ static int read_mapping(char *line, void *context)
 	/* The same page for every process, and in no process's VmSize. */
 	if (strcmp(mapping->name, "[vsyscall]") == 0)
 		return 0;
+	reading->has_secret |= strcmp(mapping->name, "/secretmem (deleted)") == 0;
 	figures->mappings++;
 	reading->total_kib += mapping->size_kib;
 	if (is_gate(mapping->name))
@@ -117,7 +83,7 @@ static int read_mapping(char *line, void *context)
 
 static int read_maps(pid_t pid, struct figures *figures)
 {
-	struct reading reading = {.figures = figures, .pid = pid, .pagemap = -1};
+	struct reading reading = {.figures = figures};
 	char path[64];
 	int result;
 
@@ -125,20 +91,22 @@ static int read_maps(pid_t pid, struct figures *figures)
 	figures->mappings = figures->gate_kib = figures->accessible_kib = 0;
 	figures->elsewhere_kib = 0;
 	figures->elsewhere_known = true;
+	residency_begin(&reading.residency, pid);
 	result = lines_read(path, read_mapping, &reading);
-	if (reading.pagemap >= 0)
-		close(reading.pagemap);
+	residency_end(&reading.residency);
 	if (result == 0 && figures->mappings == 0)
 		result = -ESRCH; /* it ended: maps is empty then */
-	figures->mapped = result == 0 && reading.total_kib == figures->virtual_kib;
+	figures->mapped =
+		result == 0 && !reading.has_secret && reading.total_kib == figures->virtual_kib;
 	return result;
 }
 
-static int read_status(pid_t pid, struct figures *figures)
+int figures_read_status(pid_t pid, struct figures *figures)
 {
 	struct process process = {.pid = pid};
 	int result = process_read_status(&process);
 
+	*figures = (struct figures){0};
 	if (result != 0)
 		return result;
 	if (!process.has_memory)
@@ -159,16 +127,15 @@ static bool same_numbers(const struct figures *one, const struct figures *other)
 int figures_read(pid_t pid, struct figures *figures)
 {
 	for (unsigned attempt = 1;; attempt++) {
-		struct figures after = {0};
+		struct figures after;
 		int result;
 
-		*figures = (struct figures){0};
-		result = read_status(pid, figures);
+		result = figures_read_status(pid, figures);
 		if (result == 0)
 			result = read_maps(pid, figures);
 		/* The numbers and the mappings must be of the same moment. */
 		if (result == 0)
-			result = read_status(pid, &after);
+			result = figures_read_status(pid, &after);
 		if (result != 0)
 			return result;
 		if (figures->mapped && same_numbers(figures, &after))
@@ -214,11 +181,49 @@ bool figures_prove_unlocked(const struct figures *figures)
 	return counter_is_sane(figures) && figures->locked_kib == 0;
 }
 
-bool figures_suggest_locked(const struct figures *figures)
+bool figures_may_prove_locked(const struct figures *figures)
 {
 	struct figures own;
 
 	return counter_is_sane(figures) && figures->locked_kib > 0 &&
 	       figures_read(getpid(), &own) == 0 && own.mapped &&
 	       figures->locked_kib + own.gate_kib == figures->virtual_kib;
+}
+
+struct search {
+	struct residency residency;
+	struct mapping mapping;
+	char *name;
+	size_t size;
+};
+
+enum { FOUND = 1 };
+
+static int search_mapping(char *line, void *context)
+{
+	struct search *search = context;
+	struct mapping *mapping = &search->mapping;
+	char name[PATH_MAX];
+
+	if (!smaps_parse_header(line, mapping))
+		return -EINVAL;
+	if (is_gate(mapping->name) || strcmp(mapping->name, "[vsyscall]") == 0 ||
+	    residency_is_complete(&search->residency, mapping))
+		return 0;
+	proof_mapping_name(mapping, name, sizeof(name));
+	snprintf(search->name, search->size, "%s, %" PRIu64 " kB", name, mapping->size_kib);
+	return FOUND;
+}
+
+int figures_find_absent(pid_t pid, char *name, size_t size)
+{
+	struct search search = {.name = name, .size = size};
+	char path[64];
+	int result;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	residency_begin(&search.residency, pid);
+	result = lines_read(path, search_mapping, &search);
+	residency_end(&search.residency);
+	return result;
 }

@@ -17,9 +17,9 @@
 
 struct figures {
 	uint64_t virtual_kib, locked_kib, resident_kib, swapped_kib; /* VmSize VmLck VmRSS VmSwap */
-	bool mapped;	       /* /proc/PID/maps could be read, and agrees with VmSize */
-	uint64_t mappings;     /* without [vsyscall] */
-	uint64_t gate_kib;     /* [vdso], [vvar], [vvar_vclock]: never locked, always there */
+	bool mapped;		 /* /proc/PID/maps could be read, and agrees with VmSize */
+	uint64_t mappings;	 /* without [vsyscall] */
+	uint64_t gate_kib;	 /* [vdso], [vvar], [vvar_vclock]: never locked, always there */
 	uint64_t accessible_kib; /* mappings that can be read, written or executed, without these */
 	/* Pages present elsewhere, in [vdso] and in mappings without any permission: what of VmRSS
 	 * does not speak for the accessible mappings. */
@@ -27,20 +27,27 @@ struct figures {
 	bool elsewhere_known;
 };
 
-/* Reads status, and maps where it may. Returns 0 or: -ENOENT no such process, -ESRCH it has no
- * memory (any more), -EACCES only `maps` and the like may not be read, the first line of the figures is
- * valid; or another errno of open(2) and read(2). */
+/* The first line of the figures alone. Returns 0 or: -ENOENT no such process, -ESRCH it has no memory (any more),
+ * or another errno of open(2) and read(2). */
+int figures_read_status(pid_t pid, struct figures *figures);
+/* And all the rest. Returns as figures_read_status(), or -EACCES: `maps` and the like may not be read, the first
+ * line is valid. */
 int figures_read(pid_t pid, struct figures *figures);
 
+/* No mapping is locked. The first line suffices. */
+bool figures_prove_unlocked(const struct figures *figures);
 /* Every mapping that can be locked is. False: it is not, or figures do not suffice. */
 bool figures_prove_locked(const struct figures *figures);
 /* Every accessible page is in RAM; needs a kernel with exact counters. */
 bool figures_prove_resident(const struct figures *figures);
-/* No mapping is locked. */
-bool figures_prove_unlocked(const struct figures *figures);
 
-/* The lesser proof, where maps may not be read: takes [vdso] and [vvar] to be as large as ours, which holds for
- * processes of the same ABI. */
-bool figures_suggest_locked(const struct figures *figures);
+/* Looks at the accessible mappings in turn, by pagemap. Returns 1 and the name and size of the first one of which a
+ * page is not in RAM (residency.h), 0 if there is none, or -errno of open(2) and read(2). Only for a process of which
+ * every mapping that can be locked is. */
+int figures_find_absent(pid_t pid, char *name, size_t size);
+
+/* Whether figures_prove_locked() may turn out to be true, as far as the first line tells: else it is no use to read
+ * maps. Takes [vdso] and [vvar] to be as large as ours, which holds for processes of the same ABI. */
+bool figures_may_prove_locked(const struct figures *figures);
 
 #endif

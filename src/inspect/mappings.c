@@ -20,6 +20,8 @@ static char *copy_of_name(const struct mapping *mapping)
 {
 	char name[PATH_MAX];
 
+	if (mapping->name[0] == '\0')
+		return NULL;
 	proof_mapping_name(mapping, name, sizeof(name));
 	return strdup(name);
 }

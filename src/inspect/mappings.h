@@ -12,7 +12,7 @@ struct unlocked_mapping {
 	uint64_t start, end; /* addresses */
 	uint64_t size_kib, resident_kib, swapped_kib;
 	char permissions[4]; /* "rwx", '-' where it is not */
-	char *name;	     /* owned */
+	char *name;	     /* owned; NULL: anonymous memory */
 };
 
 struct mapping_sum {
@@ -27,7 +27,7 @@ struct mappings {
 	uint64_t stacks, largest_stack_kib;
 	unsigned listed;
 	struct unlocked_mapping list[MAPPINGS_LISTED]; /* the largest ones first */
-	uint64_t guard_end;			       /* of the mapping before, if it was a guard */
+	uint64_t guard_end; /* of the mapping before, if it was a guard */
 };
 
 /* An observer that fills in `mappings`, which the caller has set to zero. */

@@ -226,7 +226,8 @@ bool process_is_same(const struct process *process)
 	struct process_stat stat;
 
 	/* A pidfd becomes readable when the process ends (pidfd_open(2)). */
-	if (process->kind != PROCESS_ZOMBIE && process->descriptor >= 0 && poll(&poll_end, 1, 0) != 0)
+	if (process->kind != PROCESS_ZOMBIE && process->descriptor >= 0 &&
+	    poll(&poll_end, 1, 0) != 0)
 		return false;
 	if (read_stat(process->pid, &stat) != 0)
 		return process->stat.start_time == 0 && process->descriptor >= 0;
@@ -317,16 +318,13 @@ static bool read_number(pid_t pid, const char *file, int *number)
 	return true;
 }
 
-int process_read(struct process *process)
+void process_read(struct process *process)
 {
-	if (process_read_status(process) != 0)
-		return -ESRCH;
 	read_limits(process);
 	process->user_namespace = read_user_namespace(process->pid);
 	process->has_oom_score = read_number(process->pid, "oom_score", &process->oom_score);
 	process->has_oom_score_adj =
 		read_number(process->pid, "oom_score_adj", &process->oom_score_adj);
-	return 0;
 }
 
 bool process_lock_capability_honoured(const struct process *process)
@@ -384,8 +382,8 @@ static int children_of_thread(pid_t thread, void *context)
 	const struct children *children = context;
 	cleanup_fclose FILE *stream = NULL;
 	char path[PATH_MAX], folder[64];
-	int result = procfs_path(path, sizeof(path), "/proc/%d/task/%d/children", children->pid,
-				 thread);
+	int result =
+		procfs_path(path, sizeof(path), "/proc/%d/task/%d/children", children->pid, thread);
 
 	if (result != 0)
 		return result;

@@ -63,7 +63,8 @@ struct process {
 	int oom_score, oom_score_adj;
 };
 
-/* Fixes the identity: a pidfd where the kernel has it (5.3), and the start time. Returns 0, or
+/* Fixes the identity, by a pidfd where the kernel has it (5.3) and the start time, and reads stat and
+ * status. Returns 0, or
  *   -ESRCH   there is no such process
  *   -EACCES  there is one, and /proc hides it (hidepid=, proc(5))
  *   -ENOENT  /proc is not mounted
@@ -72,8 +73,8 @@ struct process {
 int process_open(pid_t pid, struct process *process);
 void process_close(struct process *process);
 
-/* Reads all the rest. What cannot be found out stays unknown. Returns 0 or -ESRCH. */
-int process_read(struct process *process);
+/* Reads all the rest. What cannot be found out stays unknown. */
+void process_read(struct process *process);
 /* Reads what stands in /proc/PID/status alone; only `pid` need be set. Returns 0, -ENOENT or
  * another errno of open(2) and read(2). */
 int process_read_status(struct process *process);

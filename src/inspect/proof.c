@@ -3,6 +3,7 @@
 #include "inspect/proof.h"
 #include "common/cleanup.h"
 #include "common/procfs.h"
+#include "inspect/residency.h"
 #include "inspect/smaps.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -22,16 +22,12 @@
 #define STATX_ATTR_DAX 0x00200000
 #endif
 
-/* Bits of an entry of /proc/PID/pagemap (kernel Documentation/admin-guide/mm/pagemap.rst). Without
- * privileges only the frame number is hidden, not these. */
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
-#define PAGEMAP_GUARD (UINT64_C(1) << 58) /* MADV_GUARD_INSTALL, shown since 6.15 */
-
 /* A process that maps and unmaps while it is read may look inconsistent once, not thrice. */
 #define READ_ATTEMPTS 3
+#define FIGURE_ATTEMPTS 32
 
 struct reading {
-	char process[32]; /* "/proc/self" or "/proc/PID" */
+	struct residency residency;
 	struct proof *proof;
 	const struct proof_observer *observer; /* NULL: none */
 	unsigned mappings;
@@ -41,53 +37,13 @@ struct reading {
 	bool dax;
 };
 
-/* A link of /proc/PID/map_files leads to the very file, also where it was deleted, but only with
- * CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE (proc_pid_map_files(5)). */
-static int map_file_path(const struct reading *reading, const struct mapping *mapping, char *path,
-			 size_t size)
-{
-	return procfs_path(path, size, "%s/map_files/%" PRIx64 "-%" PRIx64, reading->process,
-			   mapping->start, mapping->end);
-}
-
-/* By its name in the process's own mount namespace and root it can be found without privileges. */
-static int named_file_path(const struct reading *reading, const struct mapping *mapping, char *path,
-			   size_t size)
-{
-	if (mapping->name[0] != '/')
-		return -ENOENT;
-	return procfs_path(path, size, "%s/root%s", reading->process, mapping->name);
-}
-
-/* The name may lead to another file by now. Where the device has no major number (btrfs, overlay)
- * stat(2) and smaps may disagree about it, so that the inode number alone has to do. */
-static bool is_same_file(const struct mapping *mapping, const struct stat *status)
-{
-	if (status->st_ino != mapping->inode)
-		return false;
-	return mapping->device_major == 0 ||
-	       status->st_dev == makedev(mapping->device_major, mapping->device_minor);
-}
-
-/* Finds a path by which the mapped file can be examined. */
-static bool find_file(const struct reading *reading, const struct mapping *mapping, char *path,
-		      size_t size, struct stat *status)
-{
-	if (mapping->inode == 0)
-		return false;
-	if (map_file_path(reading, mapping, path, size) == 0 && stat(path, status) == 0)
-		return true;
-	return named_file_path(reading, mapping, path, size) == 0 && stat(path, status) == 0 &&
-	       is_same_file(mapping, status);
-}
-
 static bool file_is_dax(const struct reading *reading, const struct mapping *mapping)
 {
 	char path[PATH_MAX + 64];
 	struct stat status;
 	struct statx extended;
 
-	return find_file(reading, mapping, path, sizeof(path), &status) &&
+	return residency_find_file(&reading->residency, mapping, path, sizeof(path), &status) &&
 	       statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, 0, &extended) == 0 &&
 	       (extended.stx_attributes & STATX_ATTR_DAX) != 0;
 }
@@ -117,7 +73,7 @@ static bool is_secret(const struct reading *reading, const struct mapping *mappi
 	if (strcmp(mapping->name, "/secretmem (deleted)") != 0 || mapping->device_major != 0 ||
 	    (mapping->flags & MAPPING_LOCKED) == 0)
 		return false;
-	return !find_file(reading, mapping, path, sizeof(path), &status) ||
+	return !residency_find_file(&reading->residency, mapping, path, sizeof(path), &status) ||
 	       statfs(path, &file_system) != 0 || file_system.f_type == SECRETMEM_MAGIC;
 }
 
@@ -137,83 +93,6 @@ static enum mapping_verdict judge_lock(struct reading *reading, const struct map
 	    is_gate(mapping) || is_dax(reading, mapping))
 		return MAPPING_IS_UNLOCKABLE;
 	return MAPPING_IS_NOT_LOCKED;
-}
-
-/* First address that lies wholly beyond the end of the file: no page can ever be there (SIGBUS).
- * The end of the mapping where there is no file, or its size cannot be found out. */
-static uint64_t end_of_content(const struct reading *reading, const struct mapping *mapping,
-			       uint64_t page_size)
-{
-	char path[PATH_MAX + 64];
-	struct stat status;
-	uint64_t content;
-
-	if (!find_file(reading, mapping, path, sizeof(path), &status) || !S_ISREG(status.st_mode))
-		return mapping->end;
-	content = (uint64_t)status.st_size;
-	content = content > mapping->offset ? content - mapping->offset : 0;
-	if (content >= mapping->end - mapping->start)
-		return mapping->end;
-	return mapping->start + (content + page_size - 1) / page_size * page_size;
-}
-
-/* Every page from `start` to `end` is in RAM or is a guard that can never be. smaps' Rss does not
- * count the shared zero page, which is there all the same; pagemap does. */
-static bool pages_present(const struct reading *reading, uint64_t start, uint64_t end,
-			  uint64_t page_size)
-{
-	cleanup_close int pagemap = -1;
-	char path[64];
-	uint64_t entries[1024];
-
-	if (procfs_path(path, sizeof(path), "%s/pagemap", reading->process) != 0)
-		return false;
-	pagemap = open(path, O_RDONLY | O_CLOEXEC);
-	if (pagemap < 0)
-		return false;
-	for (uint64_t page = start / page_size; page < end / page_size;) {
-		uint64_t count = end / page_size - page;
-		ssize_t length;
-
-		if (count > sizeof(entries) / sizeof(entries[0]))
-			count = sizeof(entries) / sizeof(entries[0]);
-		length = pread(pagemap, entries, (size_t)count * sizeof(entries[0]),
-			       (off_t)(page * sizeof(entries[0])));
-		if (length < (ssize_t)sizeof(entries[0]))
-			return false;
-		count = (uint64_t)length / sizeof(entries[0]);
-		for (uint64_t i = 0; i < count; i++)
-			if ((entries[i] & (PAGEMAP_PRESENT | PAGEMAP_GUARD)) == 0)
-				return false;
-		page += count;
-	}
-	return true;
-}
-
-/* execve(2) makes the main stack at least 128 KiB large (fs/exec.c setup_arg_pages()), and mlockall(2) loads
- * that. What it grows by later is locked as it is touched, with gaps where the program jumped (mm/mmap.c
- * expand_stack() loads nothing). */
-static uint64_t start_of_content(const struct mapping *mapping)
-{
-	enum { STACK_AT_START = 128 << 10 };
-
-	if (strcmp(mapping->name, "[stack]") == 0 && mapping->end - mapping->start > STACK_AT_START)
-		return mapping->end - STACK_AT_START;
-	return mapping->start;
-}
-
-static bool is_resident(const struct reading *reading, const struct mapping *mapping)
-{
-	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-
-	if (!mapping->readable && !mapping->writable && !mapping->executable)
-		return mapping->swapped_kib == 0;
-	if (mapping->swapped_kib != 0)
-		return false;
-	if (mapping->resident_kib >= mapping->size_kib)
-		return true;
-	return pages_present(reading, start_of_content(mapping), end_of_content(reading, mapping, page_size),
-			     page_size);
 }
 
 void proof_mapping_name(const struct mapping *mapping, char *name, size_t size)
@@ -282,7 +161,7 @@ static int judge_mapping(const struct mapping *mapping, void *context)
 	case MAPPING_IS_LOCKED:
 		break;
 	}
-	if (proof->resident && !is_resident(reading, mapping)) {
+	if (proof->resident && !residency_is_complete(&reading->residency, mapping)) {
 		proof->resident = false;
 		if (proof->offender[0] == '\0')
 			note_offender(proof, mapping, "not wholly in RAM");
@@ -295,7 +174,7 @@ static int read_smaps(struct reading *reading)
 	cleanup_close int descriptor = -1;
 	struct smaps_parser parser;
 	char buffer[8192], path[64];
-	int error = procfs_path(path, sizeof(path), "%s/smaps", reading->process);
+	int error = procfs_path(path, sizeof(path), "%s/smaps", reading->residency.process);
 
 	if (error != 0)
 		return error;
@@ -325,7 +204,7 @@ static int read_figures(const struct reading *reading)
 	char path[64], status[8192];
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "%s/status", reading->process);
+	snprintf(path, sizeof(path), "%s/status", reading->residency.process);
 	length = procfs_read(path, status, sizeof(status));
 	if (length < 0)
 		return (int)length;
@@ -359,13 +238,11 @@ static int read_once(pid_t pid, struct proof *proof, const struct proof_observer
 		observer->begin(observer->context);
 	memset(proof, 0, sizeof(*proof));
 	proof->locked = proof->resident = true;
-	if (pid == 0)
-		snprintf(reading.process, sizeof(reading.process), "/proc/self");
-	else
-		snprintf(reading.process, sizeof(reading.process), "/proc/%d", pid);
+	residency_begin(&reading.residency, pid);
 	error = read_figures(&reading);
 	if (error == 0)
 		error = read_smaps(&reading);
+	residency_end(&reading.residency);
 	if (error == 0 && reading.mappings == 0)
 		error = -ESRCH; /* it ended in between: smaps is empty then */
 	if (proof->swapped_kib != 0)
@@ -375,12 +252,25 @@ static int read_once(pid_t pid, struct proof *proof, const struct proof_observer
 	return error;
 }
 
+/* The kernel changes VmSize and VmLck one after the other, and status is read without a lock: of a process that maps and
+ * unmaps all the time they agree at one look, not at each. Every mapping has been judged by then. */
+static bool figures_come_to_agree(const struct reading *reading)
+{
+	for (unsigned attempt = 0; attempt < FIGURE_ATTEMPTS; attempt++)
+		if (figures_agree(reading->proof) || read_figures(reading) != 0)
+			break;
+	return figures_agree(reading->proof);
+}
+
 int proof_read_observed(pid_t pid, struct proof *proof, const struct proof_observer *observer)
 {
+	struct reading reading = {.proof = proof};
+
 	for (unsigned attempt = 1;; attempt++) {
 		int error = read_once(pid, proof, observer);
 
-		if (error != 0 || !proof->locked || figures_agree(proof))
+		residency_begin(&reading.residency, pid);
+		if (error != 0 || !proof->locked || figures_come_to_agree(&reading))
 			return error;
 		if (attempt == READ_ATTEMPTS)
 			break;

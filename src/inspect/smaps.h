@@ -35,12 +35,20 @@ typedef int mapping_function(const struct mapping *mapping, void *context);
 /* A path is escaped by the kernel, one byte may become four; what does not fit is cut off. */
 #define SMAPS_LINE_LENGTH (PATH_MAX + 128)
 
+/* Where the lines that matter stand behind the header line, in bytes; 0: not known. Field lines have a fixed
+ * width (fs/proc/task_mmu.c __show_smap()), so that this is the same for nearly all mappings of a file. */
+struct smaps_layout {
+	size_t resident, swapped, flags;
+};
+
 struct smaps_parser {
 	mapping_function *function;
 	void *context;
 	bool inside;   /* a header line was read */
 	unsigned seen; /* field lines of this mapping that were read */
 	size_t length; /* of the line so far */
+	size_t offset; /* of this line behind the header line */
+	struct smaps_layout layout;
 	char line[SMAPS_LINE_LENGTH];
 	struct mapping mapping;
 };

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void set_verdict(struct status *status, enum status_verdict verdict,
 			enum status_evidence evidence, const char *format, ...)
@@ -43,7 +44,7 @@ static void judge_by_status_alone(struct status *status, const struct figures *f
 	take_figures(status, figures);
 	if (figures_prove_unlocked(figures))
 		set_verdict(status, STATUS_NOT_LOCKED, EVIDENCE_STATUS, "VmLck is 0");
-	else if (figures_suggest_locked(figures))
+	else if (figures_may_prove_locked(figures))
 		set_verdict(status, STATUS_LOCKED, EVIDENCE_STATUS,
 			    "smaps may not be read; VmLck covers VmSize but for [vdso] and [vvar]");
 	else
@@ -53,31 +54,41 @@ static void judge_by_status_alone(struct status *status, const struct figures *f
 			    figures->locked_kib, figures->virtual_kib);
 }
 
-static bool judge_by_figures(struct status *status, const struct figures *figures,
+static void judge_residency(struct status *status, const struct figures *figures)
+{
+	char name[PATH_MAX + 32];
+	int result = 0;
+
+	if (!figures_prove_resident(figures))
+		result = figures_find_absent(status->process.pid, name, sizeof(name));
+	if (result == 0)
+		set_verdict(status, STATUS_LOCKED_FULL, EVIDENCE_MAPS, "%s", "");
+	else if (result > 0)
+		set_verdict(status, STATUS_LOCKED_ON_FAULT, EVIDENCE_MAPS, "%s: not wholly in RAM",
+			    name);
+}
+
+/* Without smaps, where VmSize, VmLck and maps say enough. */
+static bool judge_by_figures(struct status *status, struct figures *figures,
 			     enum status_depth depth)
 {
-	if (depth == STATUS_VERDICT_ONLY && figures_prove_unlocked(figures)) {
-		take_figures(status, figures);
-		set_verdict(status, STATUS_NOT_LOCKED, EVIDENCE_STATUS, "VmLck is 0");
-		return true;
-	}
-	if (!figures_prove_locked(figures))
-		return false;
-	if (figures_prove_resident(figures))
-		set_verdict(status, STATUS_LOCKED_FULL, EVIDENCE_MAPS, "%s", "");
-	else if (depth == STATUS_VERDICT_ONLY)
-		set_verdict(status, STATUS_LOCKED, EVIDENCE_MAPS, "%s", "");
-	else
+	if (depth == STATUS_EVERY_MAPPING || !figures_may_prove_locked(figures) ||
+	    figures_read(status->process.pid, figures) != 0 || !figures_prove_locked(figures))
 		return false;
 	take_figures(status, figures);
 	status->unlockable_kib = figures->gate_kib;
 	snprintf(status->unlockable, sizeof(status->unlockable), "[vdso] and [vvar] %" PRIu64 " kB",
 		 figures->gate_kib);
+	set_verdict(status, STATUS_LOCKED, EVIDENCE_MAPS, "%s", "");
+	if (depth == STATUS_REPORT)
+		judge_residency(status, figures);
 	return true;
 }
 
 static void take_proof(struct status *status, const struct proof *proof)
 {
+	const struct mapping_sum *sum = &status->mappings.unlocked;
+
 	status->virtual_kib = proof->virtual_kib;
 	status->locked_kib = proof->locked_kib;
 	status->resident_kib = proof->resident_kib;
@@ -87,11 +98,15 @@ static void take_proof(struct status *status, const struct proof *proof)
 	if (proof->locked)
 		set_verdict(status, proof->resident ? STATUS_LOCKED_FULL : STATUS_LOCKED_ON_FAULT,
 			    EVIDENCE_SMAPS, "%s", proof->offender);
+	else if (sum->count == 0)
+		set_verdict(status, STATUS_PARTLY_LOCKED, EVIDENCE_SMAPS, "%s", proof->offender);
 	else
 		set_verdict(status,
 			    status->mappings.locked.count > 0 ? STATUS_PARTLY_LOCKED
 							      : STATUS_NOT_LOCKED,
-			    EVIDENCE_SMAPS, "%s", proof->offender);
+			    EVIDENCE_SMAPS, "%" PRIu64 " kB in %" PRIu64 " mapping%s %s not locked",
+			    sum->kib, sum->count, sum->count == 1 ? "" : "s",
+			    sum->count == 1 ? "is" : "are");
 }
 
 static int judge_by_smaps(struct status *status)
@@ -112,9 +127,14 @@ static int judge_by_smaps(struct status *status)
 static void judge_memory(struct status *status, enum status_depth depth)
 {
 	struct figures figures;
-	int result = figures_read(status->process.pid, &figures);
+	int result = figures_read_status(status->process.pid, &figures);
 
-	if (result == 0 && depth != STATUS_EVERY_MAPPING && judge_by_figures(status, &figures, depth))
+	if (result == 0 && depth == STATUS_VERDICT_ONLY && figures_prove_unlocked(&figures)) {
+		take_figures(status, &figures);
+		set_verdict(status, STATUS_NOT_LOCKED, EVIDENCE_STATUS, "VmLck is 0");
+		return;
+	}
+	if (result == 0 && judge_by_figures(status, &figures, depth))
 		return;
 	if (result == 0)
 		result = judge_by_smaps(status);
@@ -174,6 +194,8 @@ struct descent {
 	enum status_depth verdict_depth;
 };
 
+enum { LIST_IS_FULL = 1 };
+
 static int read_children_of(const struct descent *descent);
 
 static void read_child(pid_t pid, enum status_depth depth, struct child *child)
@@ -202,9 +224,12 @@ static int add_child(pid_t pid, void *context)
 	struct descent below = *descent;
 	struct child *child;
 
+	/* It is there only because somebody asks. */
+	if (pid == getpid())
+		return 0;
 	if (children->count == CHILDREN_LISTED || descent->depth > CHILDREN_DEPTH) {
 		children->complete = false;
-		return 1;
+		return children->count == CHILDREN_LISTED ? LIST_IS_FULL : 0;
 	}
 	child = &children->list[children->count++];
 	*child = (struct child){.pid = pid, .parent = descent->parent, .depth = descent->depth};
@@ -213,7 +238,7 @@ static int add_child(pid_t pid, void *context)
 	below.parent = pid;
 	below.depth++;
 	read_children_of(&below);
-	return children->complete ? 0 : 1;
+	return children->count == CHILDREN_LISTED && !children->complete ? LIST_IS_FULL : 0;
 }
 
 static int read_children_of(const struct descent *descent)
@@ -275,7 +300,8 @@ void status_read(pid_t pid, enum status_depth depth, struct status *status)
 		process_close(&status->process);
 		return;
 	}
-	process_read(&status->process);
+	if (depth != STATUS_VERDICT_ONLY)
+		process_read(&status->process);
 	judge(status, depth);
 	if (depth != STATUS_VERDICT_ONLY) {
 		read_headroom(status);

@@ -11,7 +11,7 @@
 enum status_verdict {
 	STATUS_LOCKED_FULL,	/* every mapping that can be locked is, and every page is in RAM */
 	STATUS_LOCKED_ON_FAULT, /* every mapping is; some pages were not touched yet */
-	STATUS_LOCKED,		/* every mapping is; whether all pages are in RAM was not asked or cannot be told */
+	STATUS_LOCKED, /* every mapping is; whether all pages are in RAM was not asked or cannot be told */
 	STATUS_PARTLY_LOCKED,
 	STATUS_NOT_LOCKED,
 	STATUS_UNKNOWN,

@@ -28,9 +28,9 @@ bool thread_policy_is_real_time(int policy)
 
 const char *thread_policy_name(int policy)
 {
-	static const char *const names[] = {"SCHED_OTHER", "SCHED_FIFO",     "SCHED_RR", "SCHED_BATCH",
-					    "SCHED_ISO",   "SCHED_IDLE",     "SCHED_DEADLINE",
-					    "SCHED_EXT"};
+	static const char *const names[] = {"SCHED_OTHER",    "SCHED_FIFO", "SCHED_RR",
+					    "SCHED_BATCH",    "SCHED_ISO",  "SCHED_IDLE",
+					    "SCHED_DEADLINE", "SCHED_EXT"};
 
 	if (policy < 0 || (size_t)policy >= sizeof(names) / sizeof(names[0]))
 		return "unknown";
@@ -42,7 +42,7 @@ static struct thread *find_place(struct threads *threads, bool io_flusher)
 {
 	if (threads->listed < THREADS_LISTED)
 		return &threads->list[threads->listed++];
-	for (unsigned i = THREADS_LISTED; !io_flusher && i-- > 0;)
+	for (unsigned i = 0; !io_flusher && i < THREADS_LISTED; i++)
 		if (threads->list[i].io_flusher)
 			return &threads->list[i];
 	return NULL;

@@ -102,6 +102,14 @@ static int apply_realtime(const struct request *request, struct failure *failure
 	return 0;
 }
 
+const char *attribute_name(unsigned index)
+{
+	static const char *const names[ATTRIBUTE_COUNT] = {"stack-limit", "oom-score-adj",
+							   "io-flusher", "realtime"};
+
+	return names[index];
+}
+
 int attribute_apply(unsigned index, const struct request *request, struct failure *failure)
 {
 	switch (index) {

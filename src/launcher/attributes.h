@@ -10,6 +10,9 @@
  * --realtime. */
 #define ATTRIBUTE_COUNT 4
 
+/* The option's name, without dashes. */
+const char *attribute_name(unsigned index);
+
 /* Applies number `index` of them if `request` asks for it. Returns 0, or -1 with *failure (120). */
 int attribute_apply(unsigned index, const struct request *request, struct failure *failure);
 

@@ -51,14 +51,42 @@ static void gather_limits(const struct request *request, struct facts *facts)
 		facts->capability_honoured = test_capability(facts);
 }
 
+/* Formats that binfmt_misc may know: the tracer then has its interpreter before it, or execve() fails. */
+static bool is_left_to_execve(const struct target *target)
+{
+	return target->kind == TARGET_UNKNOWN || target->elf.abi == ABI_OTHER;
+}
+
 /* Programs that the tracer can lock, or may find out that it cannot. */
 static bool may_trace(const struct target *target)
 {
 	enum abi abi = target->elf.abi;
 
-	if (target->kind == TARGET_UNREADABLE || target->kind == TARGET_UNKNOWN)
+	if (is_left_to_execve(target) || target->kind == TARGET_UNREADABLE)
 		return true;
 	return abi == abi_native() || (abi == ABI_I386 && abi_native() == ABI_X86_64);
+}
+
+/* --check without COMMAND: a dynamic program without privileges of its own. */
+static void assume_ordinary_program(struct target *target)
+{
+	*target = (struct target){.kind = TARGET_DYNAMIC,
+				  .path = "COMMAND",
+				  .program = "COMMAND",
+				  .elf = {.abi = abi_native(), .has_interpreter = true},
+				  .interpreter_known = true};
+}
+
+/* A path for execve(2) is not searched for, even without a slash. */
+static int inspect_target(const struct request *request,
+			  const struct target_credentials *credentials, struct target *target)
+{
+	if (request->guard)
+		return target_inspect(request->guard_path, "", credentials, target);
+	if (request->command[0] != NULL)
+		return target_inspect(request->command[0], getenv("PATH"), credentials, target);
+	assume_ordinary_program(target);
+	return 0;
 }
 
 int facts_gather(const struct request *request, const struct identity *identity,
@@ -76,9 +104,7 @@ int facts_gather(const struct request *request, const struct identity *identity,
 		.group = identity ? identity->group : facts->privileges.effective_group,
 		.no_new_privileges = facts->privileges.no_new_privileges,
 	};
-	/* A path for execve(2) is not searched for, even without a slash. */
-	if (target_inspect(request->guard ? request->guard_path : request->command[0],
-			   request->guard ? "" : getenv("PATH"), &credentials, &facts->target) != 0)
+	if (inspect_target(request, &credentials, &facts->target) != 0)
 		return failure_set(failure, EXIT_USAGE, ENOMEM, "malloc", "inspection");
 	if (facts->target.kind == TARGET_ABSENT)
 		return 0;

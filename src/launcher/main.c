@@ -3,6 +3,7 @@
  *
  * options -> configuration -> inspection -> plan -> apply, probe, execve. See duende-run(1). */
 #include "common/message.h"
+#include "launcher/check.h"
 #include "launcher/config.h"
 #include "launcher/environment.h"
 #include "launcher/facts.h"
@@ -12,6 +13,7 @@
 #include "launcher/remedy.h"
 #include "launcher/report.h"
 #include "launcher/run.h"
+#include "launcher/status_command.h"
 #include "preload/contract.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -60,8 +62,10 @@ static void launch(struct request *request, const struct facts *facts, const str
 {
 	if (plan->action == ACTION_REFUSE)
 		remedy_describe(request, facts, plan, place_find(), failure);
-	else if (plan->action == ACTION_EXECUTE_AND_FAIL && request->required)
-		/* Not tried: if the file appeared in this moment, it would run unlocked. */
+	else if (plan->action == ACTION_EXECUTE_AND_FAIL &&
+		 (request->required || facts->target.path[0] == '\0'))
+		/* Not tried: if the file appeared in this moment, it would run unlocked. And without a path
+		 * there is nothing to try. */
 		run_describe_exec_error(&facts->target, facts->target.exec_error, failure);
 	else
 		run_command(request, facts, plan, identity, failure);
@@ -100,6 +104,7 @@ static bool adopt_enclosing_request(struct request *request, struct failure *fai
 	request->children = (enclosing.flags & CONTRACT_CHILDREN_NONE)	? CHILDREN_NONE
 			    : (enclosing.flags & CONTRACT_CHILDREN_ALL) ? CHILDREN_ALL
 									: CHILDREN_FORKED;
+	request->method = (enclosing.flags & CONTRACT_PRELOAD_ONLY) ? METHOD_PRELOAD : METHOD_AUTO;
 	request->verbose = (enclosing.flags & CONTRACT_VERBOSE) != 0;
 	request->quiet = (enclosing.flags & CONTRACT_QUIET) != 0;
 	request->lock_timeout = (long)enclosing.timeout;
@@ -141,6 +146,8 @@ static int plan_and_launch(struct request *request, struct failure *failure)
 		return EXIT_USAGE;
 	if (resolve_expected_program(request, failure) != 0)
 		return EXIT_USAGE;
+	if (request->mode == MODE_CHECK)
+		return check_command(request, has_identity ? &identity : NULL, failure);
 	if (facts_gather(request, has_identity ? &identity : NULL, &facts, failure) != 0)
 		return EXIT_USAGE;
 	plan_make(request, &facts, &plan);
@@ -166,6 +173,8 @@ int main(int argc, char **argv)
 	case OPTIONS_LAUNCH:
 		break;
 	}
+	if (request.mode == MODE_STATUS)
+		return status_command(&request);
 	if (!request.guard && config_load(&request, &failure) != 0) {
 		message_failure(&failure);
 		return EXIT_USAGE;

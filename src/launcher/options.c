@@ -10,6 +10,8 @@
 
 static const char help_text[] =
 	"Usage: duende-run [OPTION]... [--] COMMAND [ARG]...\n"
+	"       duende-run --status [OPTION]... PID...\n"
+	"       duende-run --check [OPTION]... [[--] COMMAND...]\n"
 	"Run COMMAND with its memory locked in RAM, proven before its main() runs.\n"
 	"\n"
 	"  -r, --required            do not run COMMAND unless its memory is locked\n"
@@ -31,7 +33,11 @@ static const char help_text[] =
 	"  -c, --config=FILE         read FILE, not /etc/duende/duende-run.conf\n"
 	"      --no-config           read no configuration file\n"
 	"  -n, --dry-run             print the plan and stop\n"
-	"      --json                machine-readable --dry-run\n"
+	"      --status              say whether running processes are locked, and why not\n"
+	"      --check               say whether locking would work here, and if not, why\n"
+	"      --json                machine-readable --dry-run, --status or --check\n"
+	"      --prometheus          --status for node_exporter's textfile collector\n"
+	"      --advise              --status with limits that suit the processes\n"
 	"  -q, --quiet               no warnings\n"
 	"  -v, --verbose             one line of proof on success\n"
 	"  -h, --help                print this help and stop\n"
@@ -39,35 +45,46 @@ static const char help_text[] =
 	"\n"
 	"Exit status: that of COMMAND, or 120 memory not locked (COMMAND did not run),\n"
 	"125 usage or configuration error, 126 COMMAND cannot be executed, 127 not found.\n"
+	"With --status: 0 all are fully locked, 1 not all are, 125 cannot tell.\n"
+	"With --check: 0 locking would work, 1 it would not, 125 cannot tell.\n"
 	"See duende-run(1).\n";
 
 /* Options that request_set() does not know: they are not settings. */
 enum own_option {
 	OWN_NO_CONFIG = 256,
 	OWN_JSON,
+	OWN_STATUS,
+	OWN_CHECK,
+	OWN_PROMETHEUS,
+	OWN_ADVISE,
 	OWN_GUARD,
+	/* Each has its own number, or getopt_long(3) would not find an abbreviation ambiguous. */
 	SETTING_OPTION,
 };
 
 static const struct option long_options[] = {
 	{"required", no_argument, NULL, 'r'},
-	{"lock", required_argument, NULL, SETTING_OPTION},
+	{"lock", required_argument, NULL, SETTING_OPTION + 1},
 	{"memlock", required_argument, NULL, 'l'},
-	{"children", required_argument, NULL, SETTING_OPTION},
-	{"method", required_argument, NULL, SETTING_OPTION},
-	{"argv0", required_argument, NULL, SETTING_OPTION},
-	{"realtime", optional_argument, NULL, SETTING_OPTION},
-	{"io-flusher", no_argument, NULL, SETTING_OPTION},
-	{"oom-score-adj", required_argument, NULL, SETTING_OPTION},
+	{"children", required_argument, NULL, SETTING_OPTION + 2},
+	{"method", required_argument, NULL, SETTING_OPTION + 3},
+	{"argv0", required_argument, NULL, SETTING_OPTION + 4},
+	{"realtime", optional_argument, NULL, SETTING_OPTION + 5},
+	{"io-flusher", no_argument, NULL, SETTING_OPTION + 6},
+	{"oom-score-adj", required_argument, NULL, SETTING_OPTION + 7},
 	{"user", required_argument, NULL, 'u'},
-	{"stack-limit", required_argument, NULL, SETTING_OPTION},
-	{"lock-timeout", required_argument, NULL, SETTING_OPTION},
-	{"expect", required_argument, NULL, SETTING_OPTION},
-	{"helper", required_argument, NULL, SETTING_OPTION},
+	{"stack-limit", required_argument, NULL, SETTING_OPTION + 8},
+	{"lock-timeout", required_argument, NULL, SETTING_OPTION + 9},
+	{"expect", required_argument, NULL, SETTING_OPTION + 10},
+	{"helper", required_argument, NULL, SETTING_OPTION + 11},
 	{"config", required_argument, NULL, 'c'},
 	{"no-config", no_argument, NULL, OWN_NO_CONFIG},
 	{"dry-run", no_argument, NULL, 'n'},
 	{"json", no_argument, NULL, OWN_JSON},
+	{"status", no_argument, NULL, OWN_STATUS},
+	{"check", no_argument, NULL, OWN_CHECK},
+	{"prometheus", no_argument, NULL, OWN_PROMETHEUS},
+	{"advise", no_argument, NULL, OWN_ADVISE},
 	{"guard", no_argument, NULL, OWN_GUARD},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -150,6 +167,18 @@ static enum options_result read_option(int option, int index, struct request *re
 	case OWN_JSON:
 		request->json = true;
 		return OPTIONS_LAUNCH;
+	case OWN_STATUS:
+		request->mode = MODE_STATUS;
+		return OPTIONS_LAUNCH;
+	case OWN_CHECK:
+		request->mode = MODE_CHECK;
+		return OPTIONS_LAUNCH;
+	case OWN_PROMETHEUS:
+		request->prometheus = true;
+		return OPTIONS_LAUNCH;
+	case OWN_ADVISE:
+		request->advise = true;
+		return OPTIONS_LAUNCH;
 	case 'h':
 		return print(help_text);
 	case 'V':
@@ -158,6 +187,54 @@ static enum options_result read_option(int option, int index, struct request *re
 		return set(request, setting_name(option, index), optarg) ? OPTIONS_LAUNCH
 									 : usage_error();
 	}
+}
+
+/* What is wrong with the options of --status, NULL if nothing is. */
+static const char *status_contradiction(const struct request *request)
+{
+	bool machine_readable = request->json || request->prometheus;
+
+	if ((request->given & ~(unsigned)(SETTING_QUIET | SETTING_VERBOSE)) != 0 ||
+	    request->config != NULL || request->no_config || request->dry_run || request->guard)
+		return "--status takes no option for a launch";
+	if (request->json && request->prometheus)
+		return "--json and --prometheus contradict each other";
+	if (request->prometheus && request->advise)
+		return "--prometheus and --advise contradict each other";
+	if (request->quiet && (machine_readable || request->advise || request->verbose))
+		return "--status --quiet prints nothing: it takes no option for output";
+	return NULL;
+}
+
+static const char *launch_contradiction(const struct request *request)
+{
+	bool is_check = request->mode == MODE_CHECK;
+
+	if (request->json && !request->dry_run && !is_check)
+		return "--json is for --dry-run, --status and --check";
+	if (is_check && (request->dry_run || request->guard))
+		return "--check runs nothing: it takes no --dry-run";
+	if (is_check && request->quiet && request->json)
+		return "--check --quiet prints nothing: it takes no --json";
+	if (request->prometheus || request->advise)
+		return "--prometheus and --advise are for --status";
+	return NULL;
+}
+
+static enum options_result check(const struct request *request, bool has_argument)
+{
+	bool is_status = request->mode == MODE_STATUS;
+	const char *contradiction;
+
+	if (!has_argument && request->mode != MODE_CHECK) {
+		message_error("%s", is_status ? "no PID was given" : "no COMMAND was given");
+		return usage_error();
+	}
+	contradiction = is_status ? status_contradiction(request) : launch_contradiction(request);
+	if (contradiction == NULL)
+		return OPTIONS_LAUNCH;
+	message_error("%s", contradiction);
+	return usage_error();
 }
 
 enum options_result options_read(int argc, char **argv, struct request *request)
@@ -174,14 +251,9 @@ enum options_result options_read(int argc, char **argv, struct request *request)
 							: read_option(option, index, request);
 	if (result != OPTIONS_LAUNCH)
 		return result;
-	if (optind >= argc) {
-		message_error("no COMMAND was given");
-		return usage_error();
-	}
-	if (request->json && !request->dry_run) {
-		message_error("--json is for --dry-run");
-		return usage_error();
-	}
+	result = check(request, optind < argc);
+	if (result != OPTIONS_LAUNCH)
+		return result;
 	request->command = argv + optind;
 	if (request->guard)
 		request->guard_path = *request->command++;

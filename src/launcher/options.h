@@ -6,9 +6,9 @@
 
 /* What the command line asks for beside a launch. */
 enum options_result {
-	OPTIONS_LAUNCH,
-	OPTIONS_DONE,  /* --help or --version was printed */
-	OPTIONS_ERROR, /* a message was printed: 125 */
+	OPTIONS_LAUNCH, /* go on with request->mode */
+	OPTIONS_DONE,	/* --help or --version was printed */
+	OPTIONS_ERROR,	/* a message was printed: 125 */
 };
 
 /* Reads the command line into an initialised request. Strings of argv are kept, not copied. */

@@ -63,6 +63,34 @@ static bool changes_user(const struct facts *facts)
 	return facts->has_identity && facts->user != 0;
 }
 
+/* A program that has privileges of its own gets no ambient capabilities, and one that becomes
+ * another user than root no effective ones (kernel security/commoncap.c cap_bprm_creds_from_file()). */
+static bool exec_drops_capability(const struct facts *facts)
+{
+	const struct target *target = &facts->target;
+
+	if (target->set_user_id)
+		return target->owner != 0;
+	return !is_root_after_launch(facts) &&
+	       (target->set_group_id ||
+		(target->file_capabilities && !target->file_grants_ipc_lock));
+}
+
+static enum cause missing_cause(const struct privileges *privileges)
+{
+	if (!privileges->ipc_lock.bounding)
+		return CAUSE_CAPABILITY_NOT_BOUNDING;
+	switch (privileges->file_capability_denial) {
+	case FILE_CAPABILITY_NO_NEW_PRIVILEGES:
+		return CAUSE_NO_NEW_PRIVILEGES;
+	case FILE_CAPABILITY_NOSUID:
+		return CAUSE_NOSUID;
+	case FILE_CAPABILITY_NOT_DENIED:
+		break;
+	}
+	return CAUSE_CAPABILITY_MISSING;
+}
+
 /* Why COMMAND will not hold CAP_IPC_LOCK in a way that lifts the limit; CAUSE_NONE if it will. */
 static enum cause capability_cause(const struct facts *facts)
 {
@@ -71,10 +99,11 @@ static enum cause capability_cause(const struct facts *facts)
 	if (privileges->user_namespace)
 		return CAUSE_USER_NAMESPACE;
 	if (!privileges->ipc_lock.permitted)
-		return privileges->ipc_lock.bounding ? CAUSE_CAPABILITY_MISSING
-						     : CAUSE_CAPABILITY_NOT_BOUNDING;
+		return missing_cause(privileges);
 	if (!facts->capability_honoured)
 		return CAUSE_CAPABILITY_NOT_HONOURED;
+	if (exec_drops_capability(facts))
+		return CAUSE_CAPABILITY_LOST;
 	if (changes_user(facts))
 		return privileges_may_keep_ipc_lock(privileges) ? CAUSE_NONE
 								: CAUSE_CAPABILITY_NOT_BOUNDING;
@@ -109,6 +138,14 @@ static bool plan_finite_limit(const struct request *request, const struct facts 
 /* --- method --------------------------------------------------------------------------------------
  */
 
+/* Neither helper nor tracer: only an emulator runs it (binfmt_misc). */
+static bool is_foreign(enum abi abi)
+{
+	enum abi native = abi_native();
+
+	return abi == ABI_OTHER || (abi != native && !(native == ABI_X86_64 && abi == ABI_I386));
+}
+
 /* Why the loader will not run the helper in COMMAND; CAUSE_NONE if it will. */
 static enum cause preload_cause(const struct facts *facts)
 {
@@ -117,7 +154,7 @@ static enum cause preload_cause(const struct facts *facts)
 
 	switch (target->kind) {
 	case TARGET_STATIC:
-		return target->elf.abi == ABI_OTHER ? CAUSE_FOREIGN_ABI : CAUSE_STATIC;
+		return is_foreign(target->elf.abi) ? CAUSE_FOREIGN_ABI : CAUSE_STATIC;
 	case TARGET_UNREADABLE:
 		return CAUSE_UNREADABLE;
 	case TARGET_UNKNOWN:

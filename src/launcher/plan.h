@@ -43,8 +43,11 @@ enum cause {
 	/* the memory limit is finite and nothing lifts it */
 	CAUSE_USER_NAMESPACE,	       /* CAP_IPC_LOCK is shown but not honoured */
 	CAUSE_CAPABILITY_MISSING,      /* not even permitted */
+	CAUSE_NO_NEW_PRIVILEGES,       /* it denies what our file's capabilities would give */
+	CAUSE_NOSUID,		       /* so does the mount that our file is on */
 	CAUSE_CAPABILITY_NOT_BOUNDING, /* held, but not in the bounding set: lost at execve */
 	CAUSE_CAPABILITY_NOT_AMBIENT,  /* held by a process that is not root: lost at execve */
+	CAUSE_CAPABILITY_LOST, /* COMMAND's file has privileges of its own: lost at execve */
 	CAUSE_CAPABILITY_NOT_HONOURED, /* held, and the kernel refuses all the same */
 	CAUSE_HARD_LIMIT,	       /* --memlock asks for more than the hard limit */
 	/* the helper cannot reach it */

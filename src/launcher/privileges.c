@@ -3,12 +3,16 @@
 
 #include "common/procfs.h"
 #include <cap-ng.h>
+#include <endian.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* Inode of the initial user namespace in nsfs (kernel include/linux/proc_ns.h, PROC_USER_INIT_INO).
@@ -42,8 +46,33 @@ static void read_process_attributes(struct privileges *privileges)
 	privileges->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	if (procfs_read("/proc/self/status", status, sizeof(status)) > 0)
 		procfs_status_number(status, "Seccomp", &seccomp);
-	privileges->seccomp_filter = seccomp != 0;
+	privileges->seccomp_filter = seccomp != 0 || prctl(PR_GET_SECCOMP, 0, 0, 0, 0) > 0;
 	privileges->user_namespace = in_user_namespace();
+}
+
+/* The first two words are the same in all versions (capabilities(7), "File capability extended
+ * attribute versioning"). */
+static bool file_has_ipc_lock(const char *path)
+{
+	struct vfs_ns_cap_data data = {0};
+
+	return getxattr(path, "security.capability", &data, sizeof(data)) >=
+		       (ssize_t)XATTR_CAPS_SZ_1 &&
+	       (le32toh(data.data[0].permitted) & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+}
+
+/* They do not count for root, who gets what the bounding set allows. */
+static enum file_capability_denial file_capability_denial(const struct privileges *privileges)
+{
+	struct statvfs mount;
+
+	if (privileges->effective_user == 0 || privileges->ipc_lock.permitted ||
+	    !file_has_ipc_lock("/proc/self/exe"))
+		return FILE_CAPABILITY_NOT_DENIED;
+	if (statvfs("/proc/self/exe", &mount) == 0 && (mount.f_flag & ST_NOSUID) != 0)
+		return FILE_CAPABILITY_NOSUID;
+	return privileges->no_new_privileges ? FILE_CAPABILITY_NO_NEW_PRIVILEGES
+					     : FILE_CAPABILITY_NOT_DENIED;
 }
 
 static void read_sets(struct capability_sets *sets, unsigned capability)
@@ -69,6 +98,7 @@ void privileges_read(struct privileges *privileges)
 			capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_PTRACE) != 0;
 	}
 	read_process_attributes(privileges);
+	privileges->file_capability_denial = file_capability_denial(privileges);
 }
 
 bool privileges_ipc_lock_after_exec(const struct privileges *privileges)

@@ -13,6 +13,14 @@ struct capability_sets {
 	bool effective, permitted, inheritable, ambient, bounding;
 };
 
+/* The file of duende-run has CAP_IPC_LOCK among its capabilities (setcap(8)), and execve(2) did not
+ * grant it. */
+enum file_capability_denial {
+	FILE_CAPABILITY_NOT_DENIED,
+	FILE_CAPABILITY_NO_NEW_PRIVILEGES,
+	FILE_CAPABILITY_NOSUID,
+};
+
 struct privileges {
 	uid_t real_user, effective_user;
 	gid_t real_group, effective_group;
@@ -21,6 +29,7 @@ struct privileges {
 	bool root_has_no_privileges; /* SECBIT_NOROOT */
 	bool ambient_forbidden;	     /* SECBIT_NO_CAP_AMBIENT_RAISE */
 	bool no_new_privileges;
+	enum file_capability_denial file_capability_denial;
 	bool user_namespace; /* not the initial one: capabilities do not reach mlock(2) */
 	bool seccomp_filter;
 };

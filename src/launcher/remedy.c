@@ -12,8 +12,11 @@ const char *cause_name(enum cause cause)
 		[CAUSE_NONE] = "none",
 		[CAUSE_USER_NAMESPACE] = "user-namespace",
 		[CAUSE_CAPABILITY_MISSING] = "capability-missing",
+		[CAUSE_NO_NEW_PRIVILEGES] = "no-new-privileges",
+		[CAUSE_NOSUID] = "nosuid",
 		[CAUSE_CAPABILITY_NOT_BOUNDING] = "capability-not-in-bounding-set",
 		[CAUSE_CAPABILITY_NOT_AMBIENT] = "capability-not-ambient",
+		[CAUSE_CAPABILITY_LOST] = "capability-lost",
 		[CAUSE_CAPABILITY_NOT_HONOURED] = "capability-not-honoured",
 		[CAUSE_HARD_LIMIT] = "hard-limit",
 		[CAUSE_STATIC] = "static",
@@ -115,6 +118,44 @@ static const char *hard_limit_remedy(enum place place)
 	return "name at most the hard limit, or raise it as a user with CAP_SYS_RESOURCE";
 }
 
+const char *remedy_for_user_change(enum place place)
+{
+	switch (place) {
+	case PLACE_DOCKER:
+	case PLACE_PODMAN:
+		return "--ulimit memlock=-1:-1";
+	case PLACE_SYSTEMD:
+		return "LimitMEMLOCK=infinity";
+	case PLACE_KUBERNETES:
+		return "a node whose runtime allows an unlimited RLIMIT_MEMLOCK";
+	case PLACE_CONTAINER:
+	case PLACE_HOST:
+		break;
+	}
+	return "an unlimited RLIMIT_MEMLOCK";
+}
+
+/* Without --user the capability would be lost at the next execve(2). */
+static const char *no_new_privileges_remedy(enum place place)
+{
+	switch (place) {
+	case PLACE_DOCKER:
+	case PLACE_PODMAN:
+		return "leave out --security-opt no-new-privileges, and add --user with the "
+		       "present "
+		       "user's ID to duende-run";
+	case PLACE_KUBERNETES:
+		return "securityContext: {allowPrivilegeEscalation: true}, and add --user with the "
+		       "present user's ID to duende-run";
+	case PLACE_SYSTEMD:
+		return "AmbientCapabilities=CAP_IPC_LOCK in the unit's [Service] section";
+	case PLACE_CONTAINER:
+	case PLACE_HOST:
+		break;
+	}
+	return "start it without no_new_privs, and add --user with the present user's ID";
+}
+
 static const char *cause_remedy(const struct facts *facts, enum cause cause, enum place place)
 {
 	switch (cause) {
@@ -126,6 +167,13 @@ static const char *cause_remedy(const struct facts *facts, enum cause cause, enu
 			       : limit_remedy(stays_root(facts), place);
 	case CAUSE_USER_NAMESPACE:
 		return user_namespace_remedy(place);
+	case CAUSE_NO_NEW_PRIVILEGES:
+		return no_new_privileges_remedy(place);
+	case CAUSE_NOSUID:
+		return "install duende-run on a file system that is mounted without nosuid, and "
+		       "add --user with the present user's ID";
+	case CAUSE_CAPABILITY_LOST:
+		return remedy_for_user_change(place);
 	case CAUSE_CAPABILITY_NOT_AMBIENT:
 		return place == PLACE_SYSTEMD
 			       ? "AmbientCapabilities=CAP_IPC_LOCK or LimitMEMLOCK=infinity in the "
@@ -175,6 +223,12 @@ static const char *limit_cause_text(const struct facts *facts, enum cause cause)
 		return "CAP_IPC_LOCK is not honoured in a user namespace";
 	case CAUSE_CAPABILITY_MISSING:
 		return "CAP_IPC_LOCK is missing from the permitted set";
+	case CAUSE_NO_NEW_PRIVILEGES:
+		return "CAP_IPC_LOCK is missing from the permitted set: the file capabilities of "
+		       "duende-run do not count under no_new_privs";
+	case CAUSE_NOSUID:
+		return "CAP_IPC_LOCK is missing from the permitted set: the file capabilities of "
+		       "duende-run do not count on a nosuid mount";
 	case CAUSE_CAPABILITY_NOT_BOUNDING:
 		return facts->privileges.ipc_lock.permitted
 			       ? "CAP_IPC_LOCK is not in the bounding set, so COMMAND loses it at "
@@ -184,6 +238,9 @@ static const char *limit_cause_text(const struct facts *facts, enum cause cause)
 		return "CAP_IPC_LOCK is permitted but not ambient, so COMMAND, which does not run "
 		       "as "
 		       "root, loses it at execve";
+	case CAUSE_CAPABILITY_LOST:
+		return "COMMAND loses CAP_IPC_LOCK at execve: it is set-user-ID, set-group-ID or "
+		       "has file capabilities";
 	case CAUSE_HARD_LIMIT:
 		return "the hard limit can only be raised with CAP_SYS_RESOURCE";
 	default:

@@ -15,6 +15,9 @@ void remedy_describe(const struct request *request, const struct facts *facts,
  * bytes. */
 void remedy_for_limit(const struct facts *facts, enum place place, char *text, unsigned size);
 
+/* How to get rid of a finite limit that only root's capability lifts. */
+const char *remedy_for_user_change(enum place place);
+
 /* The probe failed in `call` with `error_number`: fills in *failure. */
 void remedy_describe_probe(const struct request *request, const struct facts *facts,
 			   const struct plan *plan, enum place place, const char *call,

@@ -55,7 +55,7 @@ static void write_field(struct report *report, const char *name, const char *for
 		printf("%s\n", text);
 }
 
-static const char *kind_name(enum target_kind kind)
+const char *report_kind(enum target_kind kind)
 {
 	switch (kind) {
 	case TARGET_DYNAMIC:
@@ -72,7 +72,7 @@ static const char *kind_name(enum target_kind kind)
 	return "unknown";
 }
 
-static const char *action_name(const struct plan *plan)
+const char *report_action(const struct plan *plan)
 {
 	switch (plan->action) {
 	case ACTION_PRELOAD:
@@ -89,14 +89,14 @@ static const char *action_name(const struct plan *plan)
 	return "refuse";
 }
 
-static const char *lock_name(const struct request *request, const struct plan *plan)
+const char *report_lock(const struct request *request, const struct plan *plan)
 {
 	static const char *const names[] = {"full", "startup", "on-fault"};
 
 	return plan->startup_only ? "what is mapped at the start" : names[request->lock];
 }
 
-static const char *children_name(const struct request *request)
+const char *report_children(const struct request *request)
 {
 	static const char *const names[] = {"none", "forked", "all"};
 
@@ -113,12 +113,12 @@ static void write_facts(struct report *report, const struct request *request,
 
 	write_field(report, "command", "%s", target->path);
 	write_field(report, "program", "%s", target->program);
-	write_field(report, "kind", "%s", kind_name(target->kind));
+	write_field(report, "kind", "%s", report_kind(target->kind));
 	write_field(report, "abi", "%s", abi_name(target->elf.abi));
-	write_field(report, "action", "%s", action_name(plan));
+	write_field(report, "action", "%s", report_action(plan));
 	write_field(report, "cause", "%s", cause_name(plan->cause));
-	write_field(report, "lock", "%s", lock_name(request, plan));
-	write_field(report, "children", "%s", children_name(request));
+	write_field(report, "lock", "%s", report_lock(request, plan));
+	write_field(report, "children", "%s", report_children(request));
 	write_field(report, "required", "%s", request->required ? "yes" : "no");
 	write_field(report, "helper", "%s", facts->helper.path);
 	write_field(report, "memlock", "%s:%s -> %s:%s", size_format(facts->memlock.soft, soft),

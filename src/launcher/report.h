@@ -11,4 +11,10 @@
 int report_plan(const struct request *request, const struct facts *facts, const struct plan *plan,
 		const struct failure *failure);
 
+/* The words of it, the same in --check: "dynamic"; "preload"; "full"; "forked". */
+const char *report_kind(enum target_kind kind);
+const char *report_action(const struct plan *plan);
+const char *report_lock(const struct request *request, const struct plan *plan);
+const char *report_children(const struct request *request);
+
 #endif

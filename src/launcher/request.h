@@ -6,6 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum mode {
+	MODE_LAUNCH, /* run COMMAND */
+	MODE_STATUS, /* report on processes; `command` holds their PIDs */
+	MODE_CHECK,  /* say whether COMMAND, or any, could be locked here; `command` may be empty */
+};
+
 enum lock_mode {
 	LOCK_FULL,     /* MCL_CURRENT|MCL_FUTURE */
 	LOCK_STARTUP,  /* MCL_CURRENT, then MCL_CURRENT|MCL_FUTURE|MCL_ONFAULT */
@@ -50,6 +56,7 @@ enum setting {
 #define SETTINGS_WITH_TEXT (SETTING_ARGV0 | SETTING_USER | SETTING_HELPER | SETTING_EXPECT)
 
 struct request {
+	enum mode mode;
 	unsigned given;	  /* settings made on the command line (enum setting) */
 	bool lock_memory; /* false only by `lock_memory = false` in a configuration file */
 	bool required;
@@ -77,6 +84,7 @@ struct request {
 	const char *config; /* NULL: the default file, if it exists */
 	bool no_config;
 	bool dry_run, json, quiet, verbose;
+	bool prometheus, advise; /* MODE_STATUS */
 	/* Called back by the helper (preload/contract.h): COMMAND is a path for execve(2), what else is
 	 * asked for comes from the request in the environment. */
 	bool guard;

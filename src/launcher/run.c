@@ -67,18 +67,11 @@ static int apply_attributes(const struct request *request, struct failure *failu
 static void warn_about_user_change(const struct plan *plan)
 {
 	char limit[SIZE_TEXT_LENGTH];
-	enum place place = place_find();
-	const char *remedy =
-		place == PLACE_DOCKER || place == PLACE_PODMAN ? "--ulimit memlock=-1:-1"
-		: place == PLACE_SYSTEMD		       ? "LimitMEMLOCK=infinity"
-		: place == PLACE_KUBERNETES ? "a node whose runtime allows an unlimited "
-					      "RLIMIT_MEMLOCK"
-					    : "an unlimited RLIMIT_MEMLOCK";
 
 	message_warning(
 		"RLIMIT_MEMLOCK is %s and only root's CAP_IPC_LOCK lifts it: if COMMAND changes "
 		"its user, its allocations will fail; use %s, or --user=USER",
-		size_format(plan->memlock.soft, limit), remedy);
+		size_format(plan->memlock.soft, limit), remedy_for_user_change(place_find()));
 }
 
 /* musl reads no limit: its threads have 128 KiB unless the program says otherwise. */
@@ -105,10 +98,8 @@ static void print_warnings(struct request *request, const struct facts *facts,
 	}
 }
 
-/* Under the credentials that COMMAND will have: what fails here would otherwise be found out by the
- * loader, which does not stop. Returns 0, or -1 with *failure. */
-static int probe(const struct request *request, const struct facts *facts, const struct plan *plan,
-		 struct facts *probed, struct failure *failure)
+int run_probe(const struct request *request, const struct facts *facts, const struct plan *plan,
+	      struct facts *probed, struct failure *failure)
 {
 	struct plan found = *plan;
 	const char *call;
@@ -219,7 +210,9 @@ static int prepare_inject(const struct request *request, const struct facts *fac
 		.quiet = request->quiet,
 		.budget = plan->budget,
 		.timeout = (unsigned)request->lock_timeout,
-		.compare_file = facts->target.inode != 0,
+		/* binfmt_misc puts an interpreter in the place of what it knows. */
+		.compare_file = facts->target.inode != 0 && facts->target.kind != TARGET_UNKNOWN &&
+				facts->target.elf.abi != ABI_OTHER,
 		.device = facts->target.device,
 		.inode = facts->target.inode,
 		.expect = request->expect,
@@ -233,8 +226,8 @@ static int prepare_inject(const struct request *request, const struct facts *fac
 	return inject_prepare(&inject, failure);
 }
 
-static int prepare_method(const struct request *request, const struct facts *facts,
-			  const struct plan *plan, struct failure *failure)
+int run_prepare_method(const struct request *request, const struct facts *facts,
+		       const struct plan *plan, struct failure *failure)
 {
 	return plan->action == ACTION_INJECT ? prepare_inject(request, facts, plan, failure)
 					     : prepare_preload(request, facts, plan, failure);
@@ -249,9 +242,9 @@ static int prepare_lock(const struct request *request, const struct facts *facts
 
 	if (plan->action != ACTION_PRELOAD && plan->action != ACTION_INJECT)
 		return 0;
-	if (probe(request, facts, plan, &probed, failure) == 0 &&
-	    prepare_method(request, facts, plan, failure) == 0) {
-		if (plan->warn_user_change)
+	if (run_probe(request, facts, plan, &probed, failure) == 0 &&
+	    run_prepare_method(request, facts, plan, failure) == 0) {
+		if (plan->warn_user_change && !request->guard)
 			warn_about_user_change(plan);
 		return 0;
 	}

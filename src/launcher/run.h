@@ -12,6 +12,19 @@
 void run_command(struct request *request, const struct facts *facts, const struct plan *plan,
 		 const struct identity *identity, struct failure *failure);
 
+/* The last two steps before execve(2), also for --check, which stops behind them.
+ *
+ * Under the credentials that COMMAND will have: what fails here would otherwise be found out by the
+ * loader, which does not stop. `probed`, a copy of the facts, learns what became of the helper.
+ * Returns 0, or -1 with *failure. */
+int run_probe(const struct request *request, const struct facts *facts, const struct plan *plan,
+	      struct facts *probed, struct failure *failure);
+
+/* Puts the request into the environment, arms the backstop, starts the tracer (inject_abandon() ends
+ * it). Returns 0, or -1 with *failure. */
+int run_prepare_method(const struct request *request, const struct facts *facts,
+		       const struct plan *plan, struct failure *failure);
+
 /* What execve(2) answering `error_number` means: 126 or 127 and the words for it. */
 void run_describe_exec_error(const struct target *target, int error_number,
 			     struct failure *failure);

@@ -37,7 +37,9 @@ struct segment {
 	uint64_t offset;
 	uint64_t address;
 	uint64_t size; /* in the file */
+	uint64_t memory_size;
 	uint64_t alignment;
+	bool writable;
 };
 
 /* A number of the file, in its own byte order. */
@@ -181,6 +183,8 @@ static int segment_read(const struct image *image, unsigned index, struct segmen
 	segment->offset = FIELD(image, entry, Phdr, p_offset);
 	segment->address = FIELD(image, entry, Phdr, p_vaddr);
 	segment->size = FIELD(image, entry, Phdr, p_filesz);
+	segment->memory_size = FIELD(image, entry, Phdr, p_memsz);
+	segment->writable = (FIELD(image, entry, Phdr, p_flags) & PF_W) != 0;
 	segment->alignment = FIELD(image, entry, Phdr, p_align);
 	return 0;
 }
@@ -268,6 +272,8 @@ static int notes_read(const struct image *image, const struct segment *segment,
 struct dynamic {
 	uint64_t strings; /* address */
 	uint64_t strings_size;
+	bool has_run_path;
+	uint64_t run_path; /* offset into the strings */
 	unsigned needed_count;
 	uint64_t needed[ELF_NEEDED_MAXIMUM]; /* offsets into the strings */
 };
@@ -290,6 +296,12 @@ static bool dynamic_entry(const struct image *image, const unsigned char *entry,
 	case DT_NEEDED:
 		if (dynamic->needed_count < ELF_NEEDED_MAXIMUM)
 			dynamic->needed[dynamic->needed_count++] = value;
+		break;
+	case DT_RPATH:
+	case DT_RUNPATH:
+		/* One of both, or the same twice (ld(1), --enable-new-dtags). */
+		dynamic->has_run_path = true;
+		dynamic->run_path = value;
 		break;
 	default:
 		break;
@@ -366,8 +378,63 @@ static bool is_undefined_behaviour_runtime(const char *name)
 	return strstr(base_name(name), "ubsan") != NULL;
 }
 
-static void consider_needed(const char *name, struct elf_facts *facts)
+/* The string table, as far as the file has it. */
+struct strings {
+	uint64_t offset;
+	uint64_t size;
+};
+
+/* Copies the string at `place` of the table. *present is false if it does not end there, or does not
+ * fit. Returns 0 or -errno. */
+static int string_read(const struct image *image, const struct strings *strings, uint64_t place,
+		       char *text, size_t text_size, bool *present)
 {
+	uint64_t offset;
+	ssize_t count;
+	size_t wanted;
+
+	*present = false;
+	if (place >= strings->size || __builtin_add_overflow(strings->offset, place, &offset))
+		return 0;
+	wanted = strings->size - place < text_size ? (size_t)(strings->size - place) : text_size;
+	count = image_read_some(image, offset, (unsigned char *)text, wanted);
+	if (count < 0)
+		return (int)count;
+	*present = memchr(text, '\0', (size_t)count) != NULL;
+	return 0;
+}
+
+static int strings_find(const struct image *image, const struct dynamic *dynamic,
+			struct strings *strings)
+{
+	int error = find_in_file(image, dynamic->strings, &strings->offset, &strings->size);
+
+	if (error == 0 && strings->size > dynamic->strings_size)
+		strings->size = dynamic->strings_size;
+	return error;
+}
+
+static int each_needed(const struct image *image, const struct dynamic *dynamic,
+		       const struct strings *strings, elf_needed_function *function, void *context)
+{
+	for (unsigned i = 0; i < dynamic->needed_count; i++) {
+		char name[ELF_NAME_LENGTH];
+		bool present;
+		int error = string_read(image, strings, dynamic->needed[i], name, sizeof(name),
+					&present);
+
+		if (error != 0)
+			return error;
+		if (present)
+			function(name, context);
+	}
+	return 0;
+}
+
+static void consider_needed(const char *name, void *context)
+{
+	struct elf_facts *facts = context;
+
 	if (!elf_is_sanitizer_runtime(name))
 		return;
 	if (facts->sanitizer_runtime[0] != '\0' &&
@@ -376,50 +443,17 @@ static void consider_needed(const char *name, struct elf_facts *facts)
 	memcpy(facts->sanitizer_runtime, name, strlen(name) + 1);
 }
 
-/* Copies the string at `offset`, `size` bytes before the end of all strings. *present is false if
- * it does not end there, or is longer than a runtime's name can be. Returns 0 or -errno. */
-static int string_read(const struct image *image, uint64_t offset, uint64_t size,
-		       char name[ELF_NAME_LENGTH], bool *present)
-{
-	size_t wanted = size < ELF_NAME_LENGTH ? (size_t)size : ELF_NAME_LENGTH;
-	ssize_t count = image_read_some(image, offset, (unsigned char *)name, wanted);
-
-	if (count < 0)
-		return (int)count;
-	*present = memchr(name, '\0', (size_t)count) != NULL;
-	return 0;
-}
-
 static int needed_read(const struct image *image, const struct segment *segment,
 		       struct elf_facts *facts)
 {
 	struct dynamic dynamic;
-	uint64_t offset;
-	uint64_t size;
+	struct strings strings;
 	int error = dynamic_read(image, segment, &dynamic);
 
 	if (error != 0 || dynamic.needed_count == 0)
 		return error;
-	error = find_in_file(image, dynamic.strings, &offset, &size);
-	if (error != 0)
-		return error;
-	if (size > dynamic.strings_size)
-		size = dynamic.strings_size;
-	for (unsigned i = 0; i < dynamic.needed_count; i++) {
-		char name[ELF_NAME_LENGTH];
-		uint64_t place;
-		bool present = false;
-
-		if (dynamic.needed[i] >= size ||
-		    __builtin_add_overflow(offset, dynamic.needed[i], &place))
-			continue;
-		error = string_read(image, place, size - dynamic.needed[i], name, &present);
-		if (error != 0)
-			return error;
-		if (present)
-			consider_needed(name, facts);
-	}
-	return 0;
+	error = strings_find(image, &dynamic, &strings);
+	return error != 0 ? error : each_needed(image, &dynamic, &strings, consider_needed, facts);
 }
 
 /* The kernel takes the first PT_INTERP, ld.so the last PT_DYNAMIC. */
@@ -460,6 +494,92 @@ int elf_read(int descriptor, struct elf_facts *facts)
 	if (error == 0)
 		error = segments_read(&image, facts);
 	return error;
+}
+
+/* --- memory --------------------------------------------------------------------------------------
+ */
+
+/* The end of the segment in whole pages, and its start; false where it wraps around. */
+static bool segment_pages(const struct segment *segment, uint64_t page_size, uint64_t *start,
+			  uint64_t *end)
+{
+	*start = segment->address / page_size * page_size;
+	if (__builtin_add_overflow(segment->address, segment->memory_size, end) ||
+	    *end > UINT64_MAX - page_size)
+		return false;
+	*end = align_up(*end, page_size);
+	return true;
+}
+
+static int memory_of_segments(const struct image *image, uint64_t page_size,
+			      struct elf_memory *memory, struct segment *dynamic)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+
+	for (unsigned i = 0; i < image->program_header_count; i++) {
+		struct segment segment;
+		uint64_t start, end;
+		int error = segment_read(image, i, &segment);
+
+		if (error != 0)
+			return error;
+		if (segment.type == PT_DYNAMIC)
+			*dynamic = segment;
+		if (segment.type != PT_LOAD)
+			continue;
+		if (!segment_pages(&segment, page_size, &start, &end))
+			return -ENOEXEC;
+		if (segment.writable)
+			memory->anonymous += end - start;
+		else
+			memory->file_backed += end - start;
+		first = start < first ? start : first;
+		last = end > last ? end : last;
+	}
+	memory->address_space = last > first ? last - first : 0;
+	return 0;
+}
+
+static int memory_of_dynamic(const struct image *image, const struct segment *segment,
+			     struct elf_memory *memory, elf_needed_function *function,
+			     void *context)
+{
+	struct dynamic dynamic;
+	struct strings strings;
+	bool present = false;
+	int error = dynamic_read(image, segment, &dynamic);
+
+	if (error != 0 || (dynamic.needed_count == 0 && !dynamic.has_run_path))
+		return error;
+	error = strings_find(image, &dynamic, &strings);
+	if (error == 0 && dynamic.has_run_path)
+		error = string_read(image, &strings, dynamic.run_path, memory->run_path,
+				    sizeof(memory->run_path), &present);
+	if (!present)
+		memory->run_path[0] = '\0';
+	return error != 0 ? error : each_needed(image, &dynamic, &strings, function, context);
+}
+
+int elf_read_memory(int descriptor, uint64_t page_size, struct elf_memory *memory,
+		    elf_needed_function *function, void *context)
+{
+	struct image image = {.descriptor = descriptor};
+	struct segment dynamic = {0};
+	struct elf_facts facts = {0};
+	int error;
+
+	memset(memory, 0, sizeof(*memory));
+	error = image_start(&image);
+	if (error == 0)
+		error = header_read(&image, &facts);
+	if (error == 0)
+		error = memory_of_segments(&image, page_size, memory, &dynamic);
+	if (error != 0)
+		return error;
+	memory->abi = facts.abi;
+	return dynamic.type == PT_DYNAMIC ? ignore_truncation(memory_of_dynamic(
+						    &image, &dynamic, memory, function, context))
+					  : 0;
 }
 
 const char *abi_name(enum abi abi)

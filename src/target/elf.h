@@ -39,6 +39,22 @@ struct elf_facts {
  * -errno of pread(2). */
 int elf_read(int descriptor, struct elf_facts *facts);
 
+/* What a file takes in memory once it is mapped, in bytes, whole pages. */
+struct elf_memory {
+	enum abi abi;
+	uint64_t file_backed; /* PT_LOAD that is not writable: pages of the file itself */
+	uint64_t anonymous; /* PT_LOAD that is writable, BSS included: private copies once locked */
+	uint64_t address_space; /* from the first PT_LOAD to the end of the last */
+	char run_path[4096];	/* DT_RUNPATH, or DT_RPATH; empty if none or too long */
+};
+
+/* Called with each name in DT_NEEDED, in order. */
+typedef void elf_needed_function(const char *name, void *context);
+
+/* As elf_read(), for the memory; *memory is filled in before `function` is called. */
+int elf_read_memory(int descriptor, uint64_t page_size, struct elf_memory *memory,
+		    elf_needed_function *function, void *context);
+
 /* "x86-64", "i386", "x32", "aarch64", "another architecture". */
 const char *abi_name(enum abi abi);
 /* The ABI that this launcher was compiled for. */

@@ -2,8 +2,11 @@
 #include "target/file_access.h"
 
 #include "common/cleanup.h"
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -89,9 +92,18 @@ int file_access_open(const char *path, const struct target_credentials *credenti
 
 /* EOVERFLOW: capabilities for another user namespace, which execve(2) ignores in this one (kernel
  * security/commoncap.c cap_inode_getsecurity()). */
-static bool has_capabilities(const char *path)
+static bool read_capabilities(const char *path, struct vfs_ns_cap_data *data)
 {
-	return getxattr(path, "security.capability", NULL, 0) > 0;
+	memset(data, 0, sizeof(*data));
+	return getxattr(path, "security.capability", data, sizeof(*data)) > 0;
+}
+
+/* Magic number and first word are the same in all versions (capabilities(7), "File capability
+ * extended attribute versioning"). */
+static bool grants_ipc_lock(const struct vfs_ns_cap_data *data)
+{
+	return (le32toh(data->magic_etc) & VFS_CAP_FLAGS_EFFECTIVE) != 0 &&
+	       (le32toh(data->data[0].permitted) & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
 }
 
 void file_access_privileges(const char *path, const struct target_credentials *credentials,
@@ -105,13 +117,15 @@ void file_access_privileges(const char *path, const struct target_credentials *c
 	/* Without S_IXGRP the bit once meant mandatory locking (inode(7)). */
 	bool group =
 		(status->st_mode & set_group) == set_group && status->st_gid != credentials->group;
-	bool capabilities = has_capabilities(path);
+	struct vfs_ns_cap_data data;
+	bool capabilities = read_capabilities(path, &data);
 
 	target->owner = status->st_uid;
 	target->group = status->st_gid;
 	target->set_user_id = user && !dropped;
 	target->set_group_id = group && !dropped;
 	target->file_capabilities = capabilities && !dropped;
+	target->file_grants_ipc_lock = target->file_capabilities && grants_ipc_lock(&data);
 	target->privileges_ignored = dropped && (user || group || capabilities);
 	/* Kernel security/commoncap.c cap_bprm_creds_from_file(): nosuid hides a file's
 	 * capabilities altogether, no_new_privs only denies them; they count for every user but

@@ -44,9 +44,10 @@ struct target {
 	/* Privileges that execve() will grant, taken from `program` only: the kernel ignores set-ID
 	 * bits and capabilities of the script itself. All false on a nosuid mount or with
 	 * no_new_privs. Filled in, as device and inode are, unless the kind is TARGET_ABSENT. */
-	bool set_user_id;	 /* and the owner is not the caller's effective user */
-	bool set_group_id;	 /* and the group is not the caller's effective group */
-	bool file_capabilities;	 /* security.capability is present */
+	bool set_user_id;	   /* and the owner is not the caller's effective user */
+	bool set_group_id;	   /* and the group is not the caller's effective group */
+	bool file_capabilities;	   /* security.capability is present */
+	bool file_grants_ipc_lock; /* those have CAP_IPC_LOCK, effective at once */
 	bool privileges_ignored; /* the file has one of them, but nosuid or no_new_privs drops it */
 	/* The file makes execve() set AT_SECURE, so that ld.so ignores LD_PRELOAD, and drop ambient
 	 * capabilities. Not the same as the flags above: no_new_privs denies a file's capabilities

@@ -29,7 +29,7 @@ static struct facts root_facts(void)
 		.helper = {.state = HELPER_USABLE},
 	};
 
-	facts.target.elf.abi = ABI_X86_64;
+	facts.target.elf.abi = abi_native();
 	facts.target.elf.has_interpreter = true;
 	return facts;
 }

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#include "launcher/status_command.h"
+
+#include "common/message.h"
+#include "common/size.h"
+#include "launcher/status_report.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_LOCKED = 0, EXIT_ONE_IS_NOT_LOCKED = 1 };
+
+static bool read_numbers(char *const *words, pid_t *pids, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		long number = 0;
+
+		if (number_parse(words[i], 1, INT_MAX, &number) != 0) {
+			message_error("--status: '%s' is not a PID", words[i]);
+			return false;
+		}
+		pids[i] = (pid_t)number;
+	}
+	return true;
+}
+
+static enum status_depth depth_for(const struct request *request)
+{
+	if (request->quiet)
+		return STATUS_VERDICT_ONLY;
+	return request->verbose || request->advise ? STATUS_EVERY_MAPPING : STATUS_REPORT;
+}
+
+static int exit_status_for(const struct status *statuses, size_t count)
+{
+	int result = EXIT_LOCKED;
+
+	for (size_t i = 0; i < count; i++) {
+		if (statuses[i].verdict == STATUS_UNKNOWN)
+			result = EXIT_USAGE;
+		else if (!status_is_locked(statuses[i].verdict))
+			return EXIT_ONE_IS_NOT_LOCKED;
+	}
+	return result;
+}
+
+static int report(const struct request *request, const struct status *statuses, size_t count)
+{
+	if (request->json)
+		status_report_json(statuses, count, request->advise);
+	else if (request->prometheus)
+		status_report_prometheus(statuses, count);
+	else
+		status_report_table(statuses, count, request->advise);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	message_error("standard output: %s", strerror(errno));
+	return -1;
+}
+
+static int read_and_report(const struct request *request, const pid_t *pids,
+			   struct status *statuses, size_t count)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < count; i++)
+		status_read(pids[i], depth_for(request), &statuses[i]);
+	if (!request->quiet)
+		result = report(request, statuses, count);
+	if (result == 0)
+		result = exit_status_for(statuses, count);
+	else
+		result = EXIT_USAGE;
+	for (size_t i = 0; i < count; i++)
+		status_free(&statuses[i]);
+	return result;
+}
+
+int status_command(const struct request *request)
+{
+	struct status *statuses;
+	pid_t *pids;
+	size_t count = 0;
+	int result = EXIT_USAGE;
+
+	while (request->command[count] != NULL)
+		count++;
+	if (count == 0)
+		return EXIT_USAGE;
+	statuses = calloc(count, sizeof(*statuses));
+	pids = calloc(count, sizeof(*pids));
+	if (statuses == NULL || pids == NULL)
+		message_error("--status: %s", strerror(ENOMEM));
+	else if (read_numbers(request->command, pids, count))
+		result = read_and_report(request, pids, statuses, count);
+	free(statuses);
+	free(pids);
+	return result;
+}

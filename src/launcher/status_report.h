@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* --status on standard output: as a table, as JSON, for Prometheus. The layout of JSON and the
+ * names of the metrics are documented in duende-run(1); what changes their meaning raises
+ * STATUS_REPORT_VERSION. */
+#ifndef DUENDE_STATUS_REPORT_H
+#define DUENDE_STATUS_REPORT_H
+
+#include "inspect/status.h"
+
+#define STATUS_REPORT_VERSION 1
+
+void status_report_table(const struct status *statuses, size_t count, bool advise);
+void status_report_json(const struct status *statuses, size_t count, bool advise);
+/* Text format of node_exporter's textfile collector. */
+void status_report_prometheus(const struct status *statuses, size_t count);
+
+#endif
