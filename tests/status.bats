@@ -298,7 +298,7 @@ unprivileged=(setpriv '--bounding-set=-ipc_lock,-sys_resource')
         esac
         wait
     done
-    [[ $count -ge 50 ]] || fail "only $count in time"
+    [[ $count -ge 20 ]] || fail "only $count in time"
 }
 
 @test "a locked process that maps and unmaps all the time is locked each time it is asked" {

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 /* linux/magic.h of 5.14 and linux/stat.h of 5.8; older headers lack them. */
@@ -24,7 +25,8 @@
 
 /* A process that maps and unmaps while it is read may look inconsistent once, not thrice. */
 #define READ_ATTEMPTS 3
-#define FIGURE_ATTEMPTS 32
+#define FIGURE_ATTEMPTS 64
+#define FIGURE_ATTEMPTS_AT_ONCE 16
 
 struct reading {
 	struct residency residency;
@@ -253,12 +255,20 @@ static int read_once(pid_t pid, struct proof *proof, const struct proof_observer
 }
 
 /* The kernel changes VmSize and VmLck one after the other, and status is read without a lock: of a process that maps and
- * unmaps all the time they agree at one look, not at each. Every mapping has been judged by then. */
+ * unmaps all the time they agree at one look, not at each, and not at all while it waits for the processor in between. Every
+ * mapping has been judged by then. */
 static bool figures_come_to_agree(const struct reading *reading)
 {
-	for (unsigned attempt = 0; attempt < FIGURE_ATTEMPTS; attempt++)
-		if (figures_agree(reading->proof) || read_figures(reading) != 0)
-			break;
+	static const struct timespec millisecond = {.tv_nsec = 1000000};
+
+	for (unsigned attempt = 0; attempt < FIGURE_ATTEMPTS; attempt++) {
+		if (figures_agree(reading->proof))
+			return true;
+		if (attempt >= FIGURE_ATTEMPTS_AT_ONCE)
+			nanosleep(&millisecond, NULL);
+		if (read_figures(reading) != 0)
+			return false;
+	}
 	return figures_agree(reading->proof);
 }
 
