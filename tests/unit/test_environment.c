@@ -89,6 +89,7 @@ static void the_last_of_several_preload_variables_is_the_one_that_counts(void **
 	char *variables[] = {first, other, last, NULL};
 
 	(void)state;
+	procfs_set_root("");
 	request_initialise(&request);
 	/* setenv(3) would hand out the old array's memory again: there is no way back, this is the last test. */
 	environ = variables;
