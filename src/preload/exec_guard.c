@@ -39,6 +39,7 @@ enum {
 	ERROR_TOO_BIG = 7,	  /* E2BIG */
 	ERROR_NOT_EXECUTABLE = 8, /* ENOEXEC */
 	ERROR_ACCESS = 13,	  /* EACCES */
+	ERROR_FAULT = 14,
 	ERROR_NO_DEVICE = 19,	  /* ENODEV */
 	ERROR_NOT_A_FOLDER = 20,  /* ENOTDIR */
 	ERROR_NAME_TOO_LONG = 36, /* ENAMETOOLONG */
@@ -340,7 +341,7 @@ static long execute_launcher(const char *path, strings arguments, strings enviro
 		return -ERROR_NOT_FOUND;
 	if (room > LIST_ON_STACK) {
 		result = kernel_map(room * sizeof(*lists));
-		if (result < 0 && result > -4096)
+		if ((unsigned long)result > -(unsigned long)SMALLEST_PAGE)
 			return -ERROR_NO_MEMORY;
 		lists = (const char **)result;
 	}
@@ -618,6 +619,7 @@ static int guarded_descriptor(int descriptor, strings arguments, strings environ
 	char status[STAT_LENGTH];
 	long result = CALL4(NR_STAT, descriptor, "", status, AT_EMPTY);
 
+	path[0] = '\0';
 	if (result == 0)
 		result = descriptor_path(descriptor, path);
 	if (result < 0)
@@ -680,11 +682,13 @@ static int is_link(int folder, const char *path)
 int execveat(int folder, const char *path, strings arguments, strings environment, int flags)
 {
 	if (is_guarded()) {
+		if (path == NULL)
+			return failure(-ERROR_FAULT);
 		if (flags & ~(AT_EMPTY | AT_NO_FOLLOW))
 			return failure(-ERROR_INVALID);
 		if ((flags & AT_NO_FOLLOW) && is_link(folder, path))
 			return failure(-ERROR_LOOP);
-		if ((flags & AT_EMPTY) && path != NULL && path[0] == '\0')
+		if ((flags & AT_EMPTY) && path[0] == '\0')
 			return guarded_descriptor(folder, arguments, environment);
 		return guarded_relative(folder, path, arguments, environment);
 	}

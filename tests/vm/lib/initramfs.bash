@@ -73,7 +73,7 @@ pack_busybox() {
 # foreign_file PACKAGE PATH...: the first of these that Debian's PACKAGE has for the machine's architecture,
 # unpacked in the cache.
 foreign_file() {
-    local package=$1 folder=$cache/packages-$machine_architecture/$1 path
+    local package=$1 folder=$cache/packages-$machine_architecture/$1 path candidate
     shift
     if [[ ! -d $folder ]]; then
         mkdir -p "$folder.new"
@@ -83,9 +83,9 @@ foreign_file() {
     fi
     for path; do
         # Which of the two folders a package names has become a matter of taste.
-        for path in "$folder$path" "$folder/usr$path" "$folder${path#/usr}"; do
-            [[ ! -f $path ]] || {
-                echo "$path"
+        for candidate in "$folder$path" "$folder/usr$path" "$folder${path#/usr}"; do
+            [[ ! -f $candidate ]] || {
+                echo "$candidate"
                 return
             }
         done
