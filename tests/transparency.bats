@@ -54,7 +54,7 @@ assert_noticed() {
         # shellcheck disable=SC2086 # several options
         assert_noticed "$change" $change -- "$attributes"
     done
-    for change in 'nice' 'chrt --batch 0' 'ionice -c 3' 'setpriv --bounding-set=-sys_boot' 'setpriv --reuid=1' \
+    for change in 'nice' 'chrt --batch 0' 'ionice -c 3' 'setpriv --bounding-set=-mknod' 'setpriv --reuid=1' \
         'setpriv --regid=1 --clear-groups' 'setpriv --securebits=+noroot' 'choom -n 7 --' \
         'setarch --addr-no-randomize' 'unshare --uts'; do
         possible "$change" || continue
@@ -167,7 +167,8 @@ words() { echo "$(command -v "$1")" "${@:2}"; }
     compare --block=1 --block=10 --block=14 --block=17 --block=34 --block=64 --ignore=2 --ignore=13 --ignore=12 --ignore=63 \
         -- "$attributes"
     run -0 grep -c '^disposition .* ignore' "$scratch/launched.report"
-    assert_output 4
+    # More where the tests themselves were started with some ignored (nohup, a shell's background).
+    [ "$output" -ge 4 ]
     compare --ignore=14 --ignore=17 -- "$attributes"
     compare --block=14 -- "$attributes"
 }
@@ -461,7 +462,7 @@ print(client.recv(100).decode().strip())' "$scratch/socket") || fail "no answer:
         cd /usr || exit
     }
     for wrapper in 'nice -n 5' 'chrt --batch 0' 'chrt --idle 0' 'ionice -c 3' 'taskset -c 0' 'choom -n 321 --' \
-        'setarch --addr-no-randomize' 'setsid' 'setpriv --bounding-set=-sys_boot' 'setpriv --securebits=+no_setuid_fixup'; do
+        'setarch --addr-no-randomize' 'setsid' 'setpriv --bounding-set=-mknod' 'setpriv --securebits=+no_setuid_fixup'; do
         possible "$wrapper" || continue
         # shellcheck disable=SC2086,SC2046 # a command and its options
         report_of bare -- $(words $wrapper) "$attributes"
