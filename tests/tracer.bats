@@ -671,3 +671,25 @@ refused() {
     [[ "$stderr" == *'only what is mapped now is locked'* ]]
     refute_output ''
 }
+
+@test "under systemd's @system-service a dynamic program is locked, a static one refused, or run with one warning" {
+    local answer launcher=$build/duende-run
+    for answer in errno kill; do
+        filtered() {
+            run --separate-stderr "$build/fixture-allow" "$BATS_TEST_DIRNAME/fixtures/system-service.list" "$answer" \
+                "$launcher" --no-config "$@"
+        }
+        filtered --quiet --required --verbose -- cat /proc/self/status
+        assert_success
+        [[ "$stderr" == *'locked (full)'* ]]
+        [ "$(awk '$1 == "VmLck:" { print $2 }' <<<"$output")" -gt 1000 ]
+        filtered --required -- "$build/fixture-probe-static"
+        assert_equal "$status" 120
+        assert_output ''
+        [[ "$stderr" == *'a seccomp filter'*ptrace*'SystemCallFilter=ptrace'* ]]
+        filtered -- "$build/fixture-probe-static"
+        refute_output ''
+        assert_equal "$(wc -l <<<"$stderr")" 1
+        [[ "$stderr" == *'warning: '*ptrace* ]]
+    done
+}
