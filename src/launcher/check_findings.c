@@ -82,8 +82,9 @@ static void find_user_change(const struct check *check, struct verdict *verdict)
 static void find_limit_and_capability(const struct check *check, struct verdict *verdict)
 {
 	const struct plan *plan = &check->rehearsal->plan;
-	bool blocks = plan->cause >= CAUSE_USER_NAMESPACE && plan->cause <= CAUSE_HARD_LIMIT &&
-		      verdict->answer == CHECK_NO;
+	bool is_limit = plan->startup_only ||
+			(plan->cause >= CAUSE_USER_NAMESPACE && plan->cause <= CAUSE_HARD_LIMIT);
+	bool blocks = is_limit && verdict->answer == CHECK_NO;
 	enum severity severity = blocks ? SEVERITY_BLOCKS : SEVERITY_NOTE;
 
 	find_limits(check, severity, verdict);

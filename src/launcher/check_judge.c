@@ -409,7 +409,9 @@ static bool conclude_attributes(const struct check *check, struct verdict *verdi
 /* Whole MiB, and some for what the estimate does not know. */
 static unsigned long long generous_mib(uint64_t bytes)
 {
-	return (unsigned long long)((bytes + bytes / 4) / (1024 * 1024) + 1);
+	unsigned long long generous = bytes + bytes / 4;
+
+	return generous / (1024 * 1024) + 1;
 }
 
 static void conclude_limit(const struct check *check, uint64_t limit, struct verdict *verdict)

@@ -135,7 +135,7 @@ static int resolve_expected_program(struct request *request, struct failure *fai
 
 static int plan_and_launch(struct request *request, struct failure *failure)
 {
-	struct identity identity;
+	static struct identity identity; /* lives until exit, as what it points to does */
 	struct facts facts;
 	struct plan plan;
 	bool has_identity = request->user != NULL;

@@ -36,7 +36,8 @@ struct search {
 	size_t cache_size;
 	struct footprint *footprint;
 	uint64_t page_size;
-	unsigned reading; /* the object whose names are being noted */
+	struct elf_memory memory; /* of the file that was read last */
+	unsigned reading;	  /* the object whose names are being noted */
 	unsigned count;
 	struct library libraries[LIBRARIES_MAXIMUM];
 	struct object objects[LIBRARIES_MAXIMUM + 1]; /* [0] is the program */
@@ -145,15 +146,13 @@ static void add_memory(struct footprint *footprint, const struct elf_memory *mem
 static int add_file(struct search *search, const char *path, struct object *object)
 {
 	cleanup_close int descriptor = open_file(path);
-	cleanup_free struct elf_memory *memory = malloc(sizeof(*memory));
+	struct elf_memory *memory = &search->memory;
 	unsigned count = search->count;
 	const char *slash;
 	int error;
 
 	if (descriptor < 0)
 		return descriptor;
-	if (memory == NULL)
-		return -ENOMEM;
 	error = elf_read_memory(descriptor, search->page_size, memory, note_needed, search);
 	if (error == 0 && memory->abi != search->target->elf.abi)
 		error = -ENOEXEC;
@@ -169,6 +168,18 @@ static int add_file(struct search *search, const char *path, struct object *obje
 		snprintf(object->folder, sizeof(object->folder), "%.*s", (int)(slash - path), path);
 	memcpy(object->run_path, memory->run_path, sizeof(memory->run_path));
 	return 0;
+}
+
+/* The $ORIGIN of a program is where the file itself is, that of a library where it was found (glibc
+ * elf/dl-origin.c). */
+static int add_program(struct search *search)
+{
+	char path[PATH_MAX];
+
+	return add_file(search,
+			realpath(search->target->program, path) != NULL ? path
+									: search->target->program,
+			&search->objects[0]);
 }
 
 /* --- where it is ---------------------------------------------------------------------------------
@@ -297,7 +308,7 @@ int footprint_estimate(const struct target *target, const char *library_path, co
 	search->musl = name != NULL && starts_with(name + 1, "ld-musl-");
 	search->footprint = footprint;
 	search->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	error = add_file(search, target->program, &search->objects[0]);
+	error = add_program(search);
 	if (error != 0 || !target->elf.has_interpreter)
 		return error;
 	if (search->musl)

@@ -26,6 +26,25 @@ static void check_facts(const struct elf_facts *facts)
 	require(abi_name(facts->abi)[0] != '\0');
 }
 
+static void check_name(const char *name, void *context)
+{
+	unsigned *count = context;
+
+	require(strlen(name) < ELF_NAME_LENGTH);
+	require(++*count <= ELF_NEEDED_MAXIMUM);
+}
+
+static void check_memory(int descriptor)
+{
+	struct elf_memory memory;
+	unsigned count = 0;
+	int error = elf_read_memory(descriptor, 4096, &memory, check_name, &count);
+
+	require(error == 0 || error == -ENOEXEC);
+	require(memchr(memory.run_path, '\0', sizeof(memory.run_path)) != NULL);
+	require(memory.address_space % 4096 == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int descriptor = -1;
@@ -40,5 +59,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(error == 0 || error == -ENOEXEC);
 	if (error == 0)
 		check_facts(&facts);
+	check_memory(descriptor);
 	return 0;
 }
