@@ -30,8 +30,7 @@ static int error_of(long result)
 	return result == 0 ? 0 : errno;
 }
 
-/* --- calls that the kernel answers in one known way -------------------------------------------------
- */
+/* --- calls that the kernel answers in one known way --- */
 
 /* mm/mlock.c do_mlockall() looks at the flags before it looks at the limit: no flags are EINVAL, and
  * MCL_CURRENT is not. */
@@ -233,8 +232,7 @@ void kernel_calls_try(struct call_answer answers[CALL_COUNT])
 	}
 }
 
-/* --- features ------------------------------------------------------------------------------------
- */
+/* --- features --- */
 
 static int call_with_flags(void *context)
 {

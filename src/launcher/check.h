@@ -13,8 +13,7 @@
  * setup_arg_pages()). */
 #define CHECK_FIRST_STACK (132 * UINT64_C(1024))
 
-/* --- what was found ------------------------------------------------------------------------------
- */
+/* --- what was found --- */
 
 struct check {
 	const struct request *request;
@@ -37,8 +36,7 @@ struct check {
 	struct footprint footprint;
 };
 
-/* --- what follows from it ------------------------------------------------------------------------
- */
+/* --- what follows from it --- */
 
 enum check_answer { CHECK_YES, CHECK_NO, CHECK_UNKNOWN };
 
@@ -87,8 +85,7 @@ uint64_t check_binding_limit(const struct check *check);
 /* The system calls that this launch needs. Pure. */
 bool check_needs_call(const struct check *check, enum kernel_call call);
 
-/* --- output --------------------------------------------------------------------------------------
- */
+/* --- output --- */
 
 /* Both print to standard output. */
 void check_print_table(const struct check *check, const struct verdict *verdict);

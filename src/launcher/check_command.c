@@ -71,8 +71,7 @@ static void read_surroundings(struct check *check)
 	cgroup_read(getpid(), &check->cgroup);
 }
 
-/* --- the forecast --------------------------------------------------------------------------------
- */
+/* --- the forecast --- */
 
 /* With --expect the program that the chain is to end up as. */
 static bool find_program(const struct check *check, struct target *target)
@@ -104,8 +103,7 @@ static void forecast(struct check *check)
 				   &check->footprint) == 0;
 }
 
-/* --- the command ---------------------------------------------------------------------------------
- */
+/* --- the command --- */
 
 static int print(const struct check *check, const struct verdict *verdict, struct failure *failure)
 {

@@ -13,8 +13,7 @@ static void set_remedy(struct finding *finding, const char *remedy)
 		snprintf(finding->remedy, sizeof(finding->remedy), "%s", remedy);
 }
 
-/* --- limit and capability ------------------------------------------------------------------------
- */
+/* --- limit and capability --- */
 
 static void find_limits(const struct check *check, enum severity severity, struct verdict *verdict)
 {
@@ -94,8 +93,7 @@ static void find_limit_and_capability(const struct check *check, struct verdict 
 		find_user_change(check, verdict);
 }
 
-/* --- confinement ---------------------------------------------------------------------------------
- */
+/* --- confinement --- */
 
 static void find_ignored_privileges(const struct check *check, struct verdict *verdict)
 {
@@ -166,8 +164,7 @@ static void find_confinement(const struct check *check, struct verdict *verdict)
 			  "this kernel does not know PR_SET_IO_FLUSHER (since 5.6)");
 }
 
-/* --- the control group ---------------------------------------------------------------------------
- */
+/* --- the control group --- */
 
 static bool is_finite(const struct cgroup_limit *limit)
 {
@@ -229,8 +226,7 @@ static void find_control_group(const struct check *check, struct verdict *verdic
 			  swap->group, size_format(swap->bytes, size));
 }
 
-/* --- COMMAND -------------------------------------------------------------------------------------
- */
+/* --- COMMAND --- */
 
 static void find_method(const struct check *check, struct verdict *verdict)
 {

@@ -52,8 +52,7 @@ static const char *place_word(enum place place)
 	return words[place];
 }
 
-/* --- facts ---------------------------------------------------------------------------------------
- */
+/* --- facts --- */
 
 static void write_feature(struct json *json, const char *name, enum kernel_feature feature)
 {
@@ -164,8 +163,7 @@ static void write_control_group(struct json *json, const struct check *check)
 	json_end_object(json);
 }
 
-/* --- COMMAND and plan ----------------------------------------------------------------------------
- */
+/* --- COMMAND and plan --- */
 
 static void write_command(struct json *json, const struct check *check)
 {

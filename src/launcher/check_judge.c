@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- figures -------------------------------------------------------------------------------------
- */
+/* --- figures --- */
 
 static bool plan_locks(const struct plan *plan)
 {
@@ -93,8 +92,7 @@ bool check_needs_call(const struct check *check, enum kernel_call call)
 	return false;
 }
 
-/* --- findings ------------------------------------------------------------------------------------
- */
+/* --- findings --- */
 
 struct finding *check_add(struct verdict *verdict, const char *name, enum severity severity,
 			  const char *format, ...)
@@ -140,8 +138,7 @@ static void conclude_failure(struct verdict *verdict, const char *name,
 	conclude(verdict, CHECK_NO, name, text, failure->remedy);
 }
 
-/* --- seccomp -------------------------------------------------------------------------------------
- */
+/* --- seccomp --- */
 
 static const char *seccomp_remedy(enum place place, enum kernel_call call)
 {
@@ -197,8 +194,7 @@ static bool conclude_if_filtered(const struct check *check, enum kernel_call cal
 	return true;
 }
 
-/* --- the child's end -----------------------------------------------------------------------------
- */
+/* --- the child's end --- */
 
 static bool conclude_if_killed_by_needed_call(const struct check *check, struct verdict *verdict)
 {
@@ -267,8 +263,7 @@ static bool conclude_trial(const struct check *check, struct verdict *verdict)
 	return false;
 }
 
-/* --- the plan ------------------------------------------------------------------------------------
- */
+/* --- the plan --- */
 
 static void conclude_refusal(const struct check *check, struct verdict *verdict)
 {
@@ -313,8 +308,7 @@ static bool conclude_plan(const struct check *check, struct verdict *verdict)
 	return true;
 }
 
-/* --- the rehearsal -------------------------------------------------------------------------------
- */
+/* --- the rehearsal --- */
 
 static const char *probe_failure_name(const struct check *check)
 {
@@ -403,8 +397,7 @@ static bool conclude_attributes(const struct check *check, struct verdict *verdi
 	return false;
 }
 
-/* --- the forecast --------------------------------------------------------------------------------
- */
+/* --- the forecast --- */
 
 /* Whole MiB, and some for what the estimate does not know. */
 static unsigned long long generous_mib(uint64_t bytes)
@@ -479,8 +472,7 @@ static bool conclude_forecast(const struct check *check, struct verdict *verdict
 	return false;
 }
 
-/* --- the verdict ---------------------------------------------------------------------------------
- */
+/* --- the verdict --- */
 
 static bool conclude_target(const struct check *check, struct verdict *verdict)
 {

@@ -13,8 +13,7 @@
 
 static const char preload_separators[] = " :";
 
-/* --- what an enclosing launch left ---------------------------------------------------------------
- */
+/* --- what an enclosing launch left --- */
 
 struct parsed_request {
 	unsigned version, flags, process, timeout;
@@ -82,8 +81,7 @@ bool environment_remove_enclosing_request(struct enclosing_request *enclosing)
 	return is_own;
 }
 
-/* --- what this launch adds -----------------------------------------------------------------------
- */
+/* --- what this launch adds --- */
 
 /* Length of the sanitizer runtimes at the start, without the separator behind the last one: they
  * abort unless they come first. */

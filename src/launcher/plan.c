@@ -8,8 +8,7 @@
 #define MCL_ONFAULT 4
 #endif
 
-/* --- limits --------------------------------------------------------------------------------------
- */
+/* --- limits --- */
 
 /* What RLIMIT_MEMLOCK is asked to be. Without --memlock: unlimited, or what the hard limit allows.
  */
@@ -50,8 +49,7 @@ static void plan_memlock(const struct request *request, const struct facts *fact
 		wanted.soft != facts->memlock.soft || wanted.hard != facts->memlock.hard;
 }
 
-/* --- capability ----------------------------------------------------------------------------------
- */
+/* --- capability --- */
 
 static bool is_root_after_launch(const struct facts *facts)
 {
@@ -135,8 +133,7 @@ static bool plan_finite_limit(const struct request *request, const struct facts 
 	return !request->required;
 }
 
-/* --- method --------------------------------------------------------------------------------------
- */
+/* --- method --- */
 
 /* Neither helper nor tracer: only an emulator runs it (binfmt_misc). */
 static bool is_foreign(enum abi abi)
@@ -166,8 +163,7 @@ static enum cause preload_cause(const struct facts *facts)
 	if (target->secure_execution)
 		return target->set_user_id || target->set_group_id ? CAUSE_SET_ID
 								   : CAUSE_FILE_CAPABILITIES;
-	/* AT_SECURE is set for these too (kernel security/commoncap.c cap_bprm_creds_from_file()).
-	 */
+	/* AT_SECURE is set for these too (kernel security/commoncap.c cap_bprm_creds_from_file()). */
 	if (!facts->has_identity && (privileges->real_user != privileges->effective_user ||
 				     privileges->real_group != privileges->effective_group))
 		return CAUSE_IDS_DIFFER;

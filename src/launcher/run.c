@@ -35,8 +35,7 @@ void run_describe_exec_error(const struct target *target, int error_number, stru
 			 "it is neither a program nor a script with a #! line");
 }
 
-/* --- steps ---------------------------------------------------------------------------------------
- */
+/* --- steps --- */
 
 static int apply_memlock(const struct request *request, const struct plan *plan,
 			 struct failure *failure)
@@ -120,8 +119,7 @@ int run_probe(const struct request *request, const struct facts *facts, const st
 	return 0;
 }
 
-/* --- the timer -----------------------------------------------------------------------------------
- */
+/* --- the timer --- */
 
 /* A timer that is pending now belongs to COMMAND (setitimer(2): kept by execve); the helper gives
  * it back. */
@@ -154,8 +152,7 @@ static void arm_backstop(const struct request *request)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* --- preload -------------------------------------------------------------------------------------
- */
+/* --- preload --- */
 
 /* For a lock that fails inside COMMAND. */
 static void describe_remedy(const struct facts *facts, const struct plan *plan, char *text,

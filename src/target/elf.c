@@ -496,8 +496,7 @@ int elf_read(int descriptor, struct elf_facts *facts)
 	return error;
 }
 
-/* --- memory --------------------------------------------------------------------------------------
- */
+/* --- memory --- */
 
 /* The end of the segment in whole pages, and its start; false where it wraps around. */
 static bool segment_pages(const struct segment *segment, uint64_t page_size, uint64_t *start,

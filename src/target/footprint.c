@@ -43,8 +43,7 @@ struct search {
 	struct object objects[LIBRARIES_MAXIMUM + 1]; /* [0] is the program */
 };
 
-/* --- files ---------------------------------------------------------------------------------------
- */
+/* --- files --- */
 
 static void cleanup_search(struct search **search)
 {
@@ -101,8 +100,7 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* --- what is needed ------------------------------------------------------------------------------
- */
+/* --- what is needed --- */
 
 /* musl's loader is the libc and answers to these names itself (musl ldso/dynlink.c load_library()). */
 static bool is_built_in(const struct search *search, const char *name)
@@ -182,8 +180,7 @@ static int add_program(struct search *search)
 			&search->objects[0]);
 }
 
-/* --- where it is ---------------------------------------------------------------------------------
- */
+/* --- where it is --- */
 
 /* $ORIGIN is expanded; folders with other variables are left out (ld.so(8)). */
 static bool expand_folder(const char *text, size_t length, const char *origin,

@@ -70,8 +70,7 @@ static void assert_plan(const struct plan *plan, enum action action, enum cause 
 	assert_string_equal(cause_name(plan->cause), cause_name(cause));
 }
 
-/* --- limits --------------------------------------------------------------------------------------
- */
+/* --- limits --- */
 
 static void unlimited_where_privilege_allows(void **state)
 {
@@ -183,8 +182,7 @@ static void an_unlimited_limit_needs_no_capability(void **state)
 	assert_false(plan.set_memlock);
 }
 
-/* --- capability ----------------------------------------------------------------------------------
- */
+/* --- capability --- */
 
 static void each_way_to_lose_the_capability_has_its_own_cause(void **state)
 {
@@ -304,8 +302,7 @@ static void another_user_gets_the_capability_only_where_it_is_needed(void **stat
 	assert_int_equal(plan.action, ACTION_REFUSE);
 }
 
-/* --- target --------------------------------------------------------------------------------------
- */
+/* --- target --- */
 
 static void set_static(struct facts *facts)
 {
@@ -520,8 +517,7 @@ static void lock_modes_become_flags(void **state)
 	assert_true(flags[0] == 1 && flags[1] == 7);
 }
 
-/* --- words ---------------------------------------------------------------------------------------
- */
+/* --- words --- */
 
 static void every_refusal_names_cause_and_remedy_for_each_place(void **state)
 {
