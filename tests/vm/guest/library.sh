@@ -12,6 +12,8 @@ set -eu
 
 # shellcheck disable=SC1091 # written by the harness
 . /scenario/programs.sh
+# shellcheck disable=SC1091 # written by the harness: what --set gave
+. /scenario/settings.sh
 
 checks=0
 failures=0

@@ -243,6 +243,7 @@ pack_launcher() {
 }
 
 pack_guest() {
+    local setting
     cp -r "$here/guest/etc/." "$root/etc/"
     install -m 755 "$here/guest/init" "$root/init"
     install -m 644 "$here/guest/library.sh" "$root/scenario/library.sh"
@@ -252,4 +253,7 @@ pack_guest() {
 modules="${needed_modules[*]}"
 time_limit=$((time_limit * 4 / 5))
 END
+    for setting in "${settings[@]}"; do
+        printf '%s=%q\n' "${setting%%=*}" "${setting#*=}"
+    done >"$root/scenario/settings.sh"
 }

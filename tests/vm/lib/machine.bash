@@ -7,7 +7,7 @@ run_machine() {
     local scenario=$1 verbose=$2 emulator_pid viewer_pid=
 
     mkdir -p "$cache/logs"
-    serial_log=$cache/logs/$scenario.$machine_architecture.log
+    serial_log=$cache/logs/$scenario.$machine_architecture.${scratch##*.}.log
     : >"$serial_log"
     # Interrupted or not, nothing of ours goes on running.
     trap 'stop_processes "${emulator_pid:-}" "${viewer_pid:-}"; rm -rf "$scratch"' EXIT
