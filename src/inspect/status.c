@@ -80,7 +80,7 @@ static bool judge_by_figures(struct status *status, struct figures *figures,
 	snprintf(status->unlockable, sizeof(status->unlockable), "[vdso] and [vvar] %" PRIu64 " kB",
 		 figures->gate_kib);
 	set_verdict(status, STATUS_LOCKED, EVIDENCE_MAPS, "%s", "");
-	if (depth == STATUS_REPORT)
+	if (depth != STATUS_VERDICT_ONLY)
 		judge_residency(status, figures);
 	return true;
 }
@@ -198,6 +198,17 @@ enum { LIST_IS_FULL = 1 };
 
 static int read_children_of(const struct descent *descent);
 
+static void read_child_attributes(struct status *status, struct child *child)
+{
+	process_read(&status->process);
+	child->has_oom_score_adj = status->process.has_oom_score_adj;
+	child->oom_score_adj = status->process.oom_score_adj;
+	if (threads_read(child->pid, &status->threads) != 0)
+		return;
+	child->threads = status->threads.count;
+	child->io_flushers = status->threads.io_flushers;
+}
+
 static void read_child(pid_t pid, enum status_depth depth, struct child *child)
 {
 	struct status *status = calloc(1, sizeof(*status));
@@ -209,6 +220,8 @@ static void read_child(pid_t pid, enum status_depth depth, struct child *child)
 	if (process_open(pid, &status->process) == 0) {
 		memcpy(child->name, status->process.stat.name, sizeof(child->name));
 		judge(status, depth);
+		if (depth >= STATUS_SWAP_DEVICE)
+			read_child_attributes(status, child);
 		if (process_is_same(&status->process))
 			child->verdict = status->verdict;
 	}

@@ -29,6 +29,7 @@ enum status_evidence {
 enum status_depth {
 	STATUS_VERDICT_ONLY, /* the verdict, not whether every page is in RAM */
 	STATUS_REPORT,
+	STATUS_SWAP_DEVICE, /* the same, and of the children too what matters behind a swap device */
 	STATUS_EVERY_MAPPING, /* smaps always */
 };
 
@@ -46,6 +47,10 @@ struct child {
 	unsigned depth; /* 1: its own child, 2: a child of that, … */
 	char name[64];
 	enum status_verdict verdict;
+	/* With STATUS_SWAP_DEVICE or more. */
+	unsigned threads, io_flushers;
+	bool has_oom_score_adj;
+	int oom_score_adj;
 };
 
 struct children_status {

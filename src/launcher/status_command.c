@@ -28,9 +28,27 @@ static bool read_numbers(char *const *words, pid_t *pids, size_t count)
 
 static enum status_depth depth_for(const struct request *request)
 {
-	if (request->quiet)
-		return STATUS_VERDICT_ONLY;
-	return request->verbose || request->advise ? STATUS_EVERY_MAPPING : STATUS_REPORT;
+	if (request->verbose || request->advise)
+		return STATUS_EVERY_MAPPING;
+	if (request->swap_device)
+		return STATUS_SWAP_DEVICE;
+	return request->quiet ? STATUS_VERDICT_ONLY : STATUS_REPORT;
+}
+
+static int exit_status_of_gate(const struct status *statuses, size_t count)
+{
+	int result = EXIT_LOCKED;
+
+	for (size_t i = 0; i < count; i++) {
+		struct swap_gate gate;
+
+		swap_gate_judge(&statuses[i], &gate);
+		if (gate.answer == GATE_SHUT)
+			return EXIT_ONE_IS_NOT_LOCKED;
+		if (gate.answer == GATE_UNKNOWN)
+			result = EXIT_USAGE;
+	}
+	return result;
 }
 
 static int exit_status_for(const struct status *statuses, size_t count)
@@ -48,12 +66,14 @@ static int exit_status_for(const struct status *statuses, size_t count)
 
 static int report(const struct request *request, const struct status *statuses, size_t count)
 {
+	const struct status_request wanted = {request->advise, request->swap_device};
+
 	if (request->json)
-		status_report_json(statuses, count, request->advise);
+		status_report_json(statuses, count, &wanted);
 	else if (request->prometheus)
-		status_report_prometheus(statuses, count);
+		status_report_prometheus(statuses, count, &wanted);
 	else
-		status_report_table(statuses, count, request->advise);
+		status_report_table(statuses, count, &wanted);
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
 	message_error("standard output: %s", strerror(errno));
@@ -70,7 +90,8 @@ static int read_and_report(const struct request *request, const pid_t *pids,
 	if (!request->quiet)
 		result = report(request, statuses, count);
 	if (result == 0)
-		result = exit_status_for(statuses, count);
+		result = request->swap_device ? exit_status_of_gate(statuses, count)
+					      : exit_status_for(statuses, count);
 	else
 		result = EXIT_USAGE;
 	for (size_t i = 0; i < count; i++)

@@ -262,7 +262,26 @@ static void write_advice(struct json *json, const struct status *status)
 	json_end_object(json);
 }
 
-static void write_status(struct json *json, const struct status *status, bool advise)
+static void write_gate(struct json *json, const struct status *status)
+{
+	struct swap_gate gate;
+
+	swap_gate_judge(status, &gate);
+	json_begin_object(json, "swap_device");
+	json_string(json, "gate", swap_gate_answer_name(gate.answer));
+	json_begin_array(json, "reasons");
+	for (unsigned i = 0; i < gate.count; i++) {
+		json_begin_object(json, NULL);
+		json_string(json, "kind", swap_gate_reason_name(gate.reasons[i].answer));
+		json_string(json, "text", gate.reasons[i].text);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	json_end_object(json);
+}
+
+static void write_status(struct json *json, const struct status *status,
+			 const struct status_request *request)
 {
 	json_begin_object(json, NULL);
 	write_process(json, status);
@@ -274,13 +293,16 @@ static void write_status(struct json *json, const struct status *status, bool ad
 		write_threads(json, status);
 		write_cgroup(json, status);
 		write_children(json, &status->children);
-		if (advise)
+		if (request->advise)
 			write_advice(json, status);
 	}
+	if (request->swap_device)
+		write_gate(json, status);
 	json_end_object(json);
 }
 
-void status_report_json(const struct status *statuses, size_t count, bool advise)
+void status_report_json(const struct status *statuses, size_t count,
+			const struct status_request *request)
 {
 	struct json json = {.stream = stdout};
 
@@ -288,7 +310,7 @@ void status_report_json(const struct status *statuses, size_t count, bool advise
 	json_number(&json, "version", STATUS_REPORT_VERSION);
 	json_begin_array(&json, "processes");
 	for (size_t i = 0; i < count; i++)
-		write_status(&json, &statuses[i], advise);
+		write_status(&json, &statuses[i], request);
 	json_end_array(&json);
 	json_end_object(&json);
 	putchar('\n');

@@ -267,10 +267,26 @@ static void write_verdicts(const struct status *statuses, size_t count)
 	}
 }
 
-void status_report_prometheus(const struct status *statuses, size_t count)
+static void write_gates(const struct status *statuses, size_t count)
+{
+	write_head("swap_device_ready", "Whether it may serve a swap device of its own host.");
+	for (size_t i = 0; i < count; i++) {
+		struct swap_gate gate;
+
+		swap_gate_judge(&statuses[i], &gate);
+		fputs("duende_swap_device_ready", stdout);
+		write_labels(&statuses[i]);
+		printf("} %d\n", gate.answer == GATE_OPEN);
+	}
+}
+
+void status_report_prometheus(const struct status *statuses, size_t count,
+			      const struct status_request *request)
 {
 	write_verdicts(statuses, count);
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
 		write_metric(&metrics[i], statuses, count);
 	write_oom_score(statuses, count);
+	if (request->swap_device)
+		write_gates(statuses, count);
 }

@@ -6,12 +6,22 @@
 #define DUENDE_STATUS_REPORT_H
 
 #include "inspect/status.h"
+#include "inspect/swap_gate.h"
 
 #define STATUS_REPORT_VERSION 1
 
-void status_report_table(const struct status *statuses, size_t count, bool advise);
-void status_report_json(const struct status *statuses, size_t count, bool advise);
+/* What was asked for beside the report itself. */
+struct status_request {
+	bool advise;
+	bool swap_device; /* the gate before swapon(8) */
+};
+
+void status_report_table(const struct status *statuses, size_t count,
+			 const struct status_request *request);
+void status_report_json(const struct status *statuses, size_t count,
+			const struct status_request *request);
 /* Text format of node_exporter's textfile collector. */
-void status_report_prometheus(const struct status *statuses, size_t count);
+void status_report_prometheus(const struct status *statuses, size_t count,
+			      const struct status_request *request);
 
 #endif

@@ -323,10 +323,33 @@ static void write_advice(const struct status *status)
 	}
 }
 
-static void write_status(const struct status *status, bool colour, bool advise)
+/* --- the gate ----------------------------------------------------------------------------------- */
+
+static void write_gate(const struct status *status)
+{
+	static const char *const prefixes[] = {"risk: ", "", "cannot tell: "};
+	struct swap_gate gate;
+
+	swap_gate_judge(status, &gate);
+	row("swap device", "%s",
+	    gate.answer == GATE_OPEN   ? "ready"
+	    : gate.answer == GATE_SHUT ? "not ready"
+				       : "cannot tell");
+	for (unsigned i = 0; i < gate.count; i++) {
+		char text[sizeof(gate.reasons[i].text)];
+
+		row("", "%s%s", prefixes[gate.reasons[i].answer],
+		    printable(text, sizeof(text), gate.reasons[i].text));
+	}
+}
+
+static void write_status(const struct status *status, bool colour,
+			 const struct status_request *request)
 {
 	write_process(status);
 	write_verdict(status, colour);
+	if (request->swap_device)
+		write_gate(status);
 	if (!status->has_process)
 		return;
 	write_evidence(status);
@@ -342,17 +365,18 @@ static void write_status(const struct status *status, bool colour, bool advise)
 	if (status->has_cgroup)
 		write_cgroup(&status->cgroup);
 	write_children(&status->children);
-	if (advise)
+	if (request->advise)
 		write_advice(status);
 }
 
-void status_report_table(const struct status *statuses, size_t count, bool advise)
+void status_report_table(const struct status *statuses, size_t count,
+			 const struct status_request *request)
 {
 	bool colour = colour_is_wanted();
 
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			putchar('\n');
-		write_status(&statuses[i], colour, advise);
+		write_status(&statuses[i], colour, request);
 	}
 }
