@@ -14,6 +14,7 @@
 #include "inject/remote.h"
 #include "inject/stops.h"
 #include "inject/withheld.h"
+#include "inspect/threads.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -505,6 +506,30 @@ static int prove(struct tracer *tracer, struct proof *proof)
 			   proof->offender);
 }
 
+/* A chain may have changed what the launcher set. */
+static int prove_io_flusher(struct tracer *tracer, char *text, size_t size)
+{
+	static struct threads threads;
+	const struct thread *first = &threads.list[0];
+
+	text[0] = '\0';
+	if (!tracer->request->swap_device)
+		return 0;
+	if (threads_read(tracer->stops.proc_target, &threads) != 0 || threads.count == 0 ||
+	    threads.io_flushers < threads.count)
+		return failure_set(
+			&tracer->failure, EXIT_NOT_LOCKED, 0, NULL,
+			"%.31s is no I/O flusher: its chain has cleared the flag, or /proc "
+			"does not tell",
+			tracer->name);
+	if (thread_policy_is_real_time(first->policy))
+		snprintf(text, size, ", I/O flusher, %s %d", thread_policy_name(first->policy),
+			 first->priority);
+	else
+		snprintf(text, size, ", I/O flusher, not real-time");
+	return 0;
+}
+
 static const char *mode_name(const int flags[2])
 {
 	if (flags[1] != 0)
@@ -512,12 +537,13 @@ static const char *mode_name(const int flags[2])
 	return flags[0] & MCL_ONFAULT ? "on-fault" : "full";
 }
 
-static void report_proof(const struct tracer *tracer, const struct proof *proof, const int flags[2])
+static void report_proof(const struct tracer *tracer, const struct proof *proof, const int flags[2],
+			 const char *swap_device)
 {
 	message_error("%s[%d]: locked (%s, inject): VmLck %" PRIu64 " kB of VmSize %" PRIu64
-		      " kB; never locked by the kernel: %s",
+		      " kB%s; never locked by the kernel: %s",
 		      tracer->name, tracer->stops.target, mode_name(flags), proof->locked_kib,
-		      proof->virtual_kib,
+		      proof->virtual_kib, swap_device,
 		      proof->unlockable[0] != '\0' ? proof->unlockable : "nothing");
 }
 
@@ -559,6 +585,7 @@ static int defuse(struct tracer *tracer, int flags[2])
 static int lock_and_prove(struct tracer *tracer)
 {
 	int flags[2] = {tracer->request->lock_flags[0], tracer->request->lock_flags[1]};
+	char swap_device[64];
 	struct proof proof;
 
 	if (withheld_privileges(tracer->stops.proc_target, tracer->name, &tracer->failure))
@@ -571,12 +598,13 @@ static int lock_and_prove(struct tracer *tracer)
 		if (remote_mlockall(tracer, flags[i]) != 0)
 			return -1;
 	}
-	if (prove(tracer, &proof) != 0)
+	if (prove(tracer, &proof) != 0 ||
+	    prove_io_flusher(tracer, swap_device, sizeof(swap_device)) != 0)
 		return -1;
 	if (!(flags[0] & MCL_FUTURE) && flags[1] == 0)
 		report_partial(tracer, &proof);
 	else if (tracer->request->verbose)
-		report_proof(tracer, &proof, flags);
+		report_proof(tracer, &proof, flags, swap_device);
 	return 0;
 }
 

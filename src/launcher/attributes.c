@@ -3,7 +3,10 @@
 
 #include "common/cleanup.h"
 #include "common/procfs.h"
+#include "inspect/threads.h"
 #include "launcher/limits.h"
+#include "launcher/privileges.h"
+#include "launcher/remedy.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -12,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #ifndef PR_SET_IO_FLUSHER
 #define PR_SET_IO_FLUSHER 57
@@ -23,6 +27,37 @@ static int refuse(struct failure *failure, int error_number, const char *call, c
 {
 	failure_set(failure, EXIT_NOT_LOCKED, error_number, call, "%s cannot be set", what);
 	return failure_explain(failure, cause, remedy);
+}
+
+/* For want of a capability. With --swap-device it will not be the only one. */
+static int refuse_capability(struct failure *failure, const struct request *request,
+			     int error_number, const char *call, const char *what,
+			     const char *capability)
+{
+	struct privileges privileges;
+	enum place place = place_find();
+	bool is_nice = strcmp(capability, "SYS_NICE") == 0;
+	size_t length;
+
+	failure_set(failure, EXIT_NOT_LOCKED, error_number, call, "%s cannot be set", what);
+	snprintf(failure->cause, sizeof(failure->cause),
+		 is_nice ? "it takes CAP_%s, or a sufficient RLIMIT_RTPRIO"
+			 : "it takes CAP_%s in the initial user namespace",
+		 capability);
+	privileges_read(&privileges);
+	if (privileges.user_namespace && !is_nice)
+		snprintf(failure->remedy, sizeof(failure->remedy),
+			 "start it outside of the user namespace: nothing inside can give it");
+	else if (request->swap_device)
+		snprintf(failure->remedy, sizeof(failure->remedy), "%s",
+			 remedy_for_swap_device(place));
+	else
+		remedy_for_capability(place, capability, failure->remedy, sizeof(failure->remedy));
+	length = strlen(failure->remedy);
+	if (is_nice && request->swap_device)
+		snprintf(failure->remedy + length, sizeof(failure->remedy) - length,
+			 "; or --realtime=off, at the risk of a hang on a loaded host");
+	return -1;
 }
 
 static int apply_stack_limit(const struct request *request, struct failure *failure)
@@ -58,11 +93,11 @@ static int apply_oom_score(const struct request *request, struct failure *failur
 	int result = write_oom_score(request->oom_score_adj);
 	ssize_t length;
 
+	if (result == -EACCES)
+		return refuse_capability(failure, request, EACCES, "write", "--oom-score-adj",
+					 "SYS_RESOURCE");
 	if (result != 0)
-		return refuse(failure, -result, "write", "--oom-score-adj",
-			      result == -EACCES ? "to lower it takes CAP_SYS_RESOURCE" : "",
-			      "add CAP_SYS_RESOURCE, or leave it to the service manager "
-			      "(systemd: OOMScoreAdjust=, docker: --oom-score-adj)");
+		return refuse(failure, -result, "write", "--oom-score-adj", "", "");
 	length = procfs_read("/proc/self/oom_score_adj", text, sizeof(text));
 	if (length <= 0 || atoi(text) != request->oom_score_adj)
 		return refuse(failure, 0, NULL, "--oom-score-adj",
@@ -70,15 +105,30 @@ static int apply_oom_score(const struct request *request, struct failure *failur
 	return 0;
 }
 
-static int apply_io_flusher(struct failure *failure)
+/* Inherited: nobody without CAP_SYS_RESOURCE may ask prctl(2), but anybody reads his own stat. */
+static bool is_io_flusher(void)
+{
+	cleanup_free struct threads *threads = calloc(1, sizeof(*threads));
+
+	return threads != NULL && threads_read(getpid(), threads) == 0 && threads->count > 0 &&
+	       threads->io_flushers == threads->count;
+}
+
+static int apply_io_flusher(const struct request *request, struct failure *failure)
 {
 	/* The unused arguments must be 0 (PR_SET_IO_FLUSHER(2const)). */
-	if (prctl(PR_SET_IO_FLUSHER, 1L, 0L, 0L, 0L) != 0)
-		return refuse(failure, errno, "prctl", "--io-flusher",
-			      errno == EINVAL
-				      ? "this kernel does not know PR_SET_IO_FLUSHER (since 5.6)"
-				      : "it takes CAP_SYS_RESOURCE in the initial user namespace",
-			      errno == EINVAL ? "" : "add CAP_SYS_RESOURCE");
+	if (prctl(PR_SET_IO_FLUSHER, 1L, 0L, 0L, 0L) != 0) {
+		int error_number = errno;
+
+		if (error_number == EINVAL)
+			return refuse(failure, error_number, "prctl", "--io-flusher",
+				      "this kernel does not know PR_SET_IO_FLUSHER (since 5.6)",
+				      "boot a newer kernel");
+		if (is_io_flusher())
+			return 0;
+		return refuse_capability(failure, request, error_number, "prctl", "--io-flusher",
+					 "SYS_RESOURCE");
+	}
 	if (prctl(PR_GET_IO_FLUSHER, 0L, 0L, 0L, 0L) != 1)
 		return refuse(failure, 0, NULL, "--io-flusher", "the kernel does not report it",
 			      "");
@@ -90,10 +140,8 @@ static int apply_realtime(const struct request *request, struct failure *failure
 	struct sched_param parameter = {.sched_priority = request->realtime_priority};
 
 	if (sched_setscheduler(0, SCHED_FIFO, &parameter) != 0)
-		return refuse(
-			failure, errno, "sched_setscheduler", "--realtime",
-			"it takes CAP_SYS_NICE or a sufficient RLIMIT_RTPRIO",
-			"add CAP_SYS_NICE (docker: --cap-add=SYS_NICE, systemd: LimitRTPRIO=)");
+		return refuse_capability(failure, request, errno, "sched_setscheduler",
+					 "--realtime", "SYS_NICE");
 	memset(&parameter, 0, sizeof(parameter));
 	if (sched_getscheduler(0) != SCHED_FIFO || sched_getparam(0, &parameter) != 0 ||
 	    parameter.sched_priority != request->realtime_priority)
@@ -118,7 +166,7 @@ int attribute_apply(unsigned index, const struct request *request, struct failur
 	case 1:
 		return request->has_oom_score_adj ? apply_oom_score(request, failure) : 0;
 	case 2:
-		return request->io_flusher ? apply_io_flusher(failure) : 0;
+		return request->io_flusher ? apply_io_flusher(request, failure) : 0;
 	default:
 		return request->realtime ? apply_realtime(request, failure) : 0;
 	}

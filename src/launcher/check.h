@@ -4,6 +4,7 @@
 #define DUENDE_CHECK_H
 
 #include "inspect/cgroup.h"
+#include "inspect/host_memory.h"
 #include "inspect/kernel_calls.h"
 #include "inspect/place.h"
 #include "launcher/check_rehearsal.h"
@@ -30,6 +31,8 @@ struct check {
 	int oom_score_adj; /* what COMMAND inherits */
 	bool io_flusher;   /* the same */
 	struct cgroup cgroup;
+	struct host_memory host;  /* with --swap-device */
+	bool files_are_swappable; /* COMMAND is on tmpfs; with --swap-device */
 	bool has_stack;
 	struct limit_pair stack; /* bytes; RLIMIT_STACK that COMMAND will have */
 	bool has_footprint;	 /* COMMAND was given and could be read */
@@ -67,6 +70,9 @@ void check_judge(const struct check *check, struct verdict *verdict);
 
 /* The findings beside the one that decides. Pure. */
 void check_find_others(const struct check *check, struct verdict *verdict);
+
+/* Those of the host that matter to --swap-device alone. Pure. */
+void check_find_swap_device(const struct check *check, struct verdict *verdict);
 
 /* Adds one, unless there is one of this name; what does not fit is dropped. Returns it or NULL. */
 struct finding *check_add(struct verdict *verdict, const char *name, enum severity severity,

@@ -103,6 +103,17 @@ static void forecast(struct check *check)
 				   &check->footprint) == 0;
 }
 
+static void read_host(struct check *check)
+{
+	const struct target *target = &check->rehearsal->facts.target;
+
+	if (!check->request->swap_device)
+		return;
+	host_memory_read(&check->host);
+	check->files_are_swappable = check->rehearsal->step >= REHEARSE_PLAN &&
+				     host_memory_is_swappable_file(target->program);
+}
+
 /* --- the command --- */
 
 static int print(const struct check *check, const struct verdict *verdict, struct failure *failure)
@@ -136,6 +147,7 @@ static void find_out(struct check *check, const struct identity *identity,
 	kernel_features_try(&check->features);
 	read_surroundings(check);
 	forecast(check);
+	read_host(check);
 }
 
 int check_command(const struct request *request, const struct identity *identity,

@@ -171,19 +171,6 @@ static bool is_finite(const struct cgroup_limit *limit)
 	return limit->known && limit->bytes != SIZE_UNLIMITED;
 }
 
-static const char *memory_high_remedy(enum place place)
-{
-	switch (place) {
-	case PLACE_SYSTEMD:
-		return "MemoryHigh=infinity in the unit's [Service] section, and MemoryMax= as the "
-		       "bound";
-	case PLACE_KUBERNETES:
-		return "run it with equal memory request and limit";
-	default:
-		return "write max to its memory.high, and use memory.max as the bound";
-	}
-}
-
 static void find_memory_max(const struct check *check, struct verdict *verdict)
 {
 	const struct cgroup *cgroup = &check->cgroup;
@@ -216,7 +203,7 @@ static void find_control_group(const struct check *check, struct verdict *verdic
 				     "reclaimed, so that above it COMMAND is slowed down until it "
 				     "seems to hang",
 				     cgroup->high.group, size_format(cgroup->high.bytes, size)),
-			   memory_high_remedy(check->place));
+			   remedy_for_memory_high(check->place));
 	if (is_finite(swap) && is_finite(&cgroup->max))
 		check_add(verdict, "memory-swap-max", SEVERITY_NOTE,
 			  "%s of %.200s is %s: when the group's memory is used up, little of what "
@@ -310,4 +297,5 @@ void check_find_others(const struct check *check, struct verdict *verdict)
 	}
 	find_confinement(check, verdict);
 	find_control_group(check, verdict);
+	check_find_swap_device(check, verdict);
 }

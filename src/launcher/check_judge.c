@@ -426,7 +426,6 @@ static void conclude_limit(const struct check *check, uint64_t limit, struct ver
 
 static void conclude_memory_max(const struct check *check, struct verdict *verdict)
 {
-	unsigned long long wanted = generous_mib(check_memory_with_stack(check));
 	char size[SIZE_TEXT_LENGTH], limit[SIZE_TEXT_LENGTH], text[512], remedy[256];
 
 	snprintf(text, sizeof(text),
@@ -434,24 +433,7 @@ static void conclude_memory_max(const struct check *check, struct verdict *verdi
 		 check->cgroup.version == CGROUP_V1 ? "memory.limit_in_bytes" : "memory.max",
 		 check->cgroup.max.group, size_format(check->cgroup.max.bytes, limit),
 		 size_format(check_private_memory(check), size));
-	switch (check->place) {
-	case PLACE_DOCKER:
-	case PLACE_PODMAN:
-		snprintf(remedy, sizeof(remedy), "--memory=%llum or more", wanted);
-		break;
-	case PLACE_KUBERNETES:
-		snprintf(remedy, sizeof(remedy), "resources: {limits: {memory: %lluMi}} or more",
-			 wanted);
-		break;
-	case PLACE_SYSTEMD:
-		snprintf(remedy, sizeof(remedy),
-			 "MemoryMax=%lluM or more in the unit's [Service] section", wanted);
-		break;
-	case PLACE_CONTAINER:
-	case PLACE_HOST:
-		snprintf(remedy, sizeof(remedy), "raise it to %lluM or more", wanted);
-		break;
-	}
+	remedy_for_memory_max(check->place, check_memory_with_stack(check), remedy, sizeof(remedy));
 	conclude(verdict, CHECK_NO, "memory-max", text, remedy);
 }
 

@@ -65,9 +65,11 @@ static int check_all(struct config_file *file, enum config_origin origin)
 		return failure_set(file->failure, EXIT_USAGE, 0, NULL,
 				   "%s: neither [duende-run] nor [resources] in it",
 				   config_file_shown_path(file->path));
-	if (reading->alone.required && !reading->alone.lock_memory) {
+	if ((reading->alone.required || reading->alone.swap_device) &&
+	    !reading->alone.lock_memory) {
 		size_t unlocked = line_of(reading, SETTING_LOCK_MEMORY);
-		size_t required = line_of(reading, SETTING_REQUIRED);
+		size_t required = line_of(reading, reading->alone.required ? SETTING_REQUIRED
+									   : SETTING_SWAP_DEVICE);
 
 		return config_file_fail_at(
 			file, unlocked > required ? unlocked : required,
@@ -99,7 +101,8 @@ int config_parse(const char *path, enum config_origin origin, char *text, size_t
 	}
 	free_values(&reading, SETTINGS_WITH_TEXT & ~request->given);
 	/* Asking for the lock on the command line is asking for a lock. */
-	if ((request->given & SETTING_REQUIRED) != 0 && request->required)
+	if (((request->given & SETTING_REQUIRED) != 0 && request->required) ||
+	    ((request->given & SETTING_SWAP_DEVICE) != 0 && request->swap_device))
 		reading.merged.lock_memory = true;
 	*request = reading.merged;
 	return 0;

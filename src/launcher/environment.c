@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/procfs.h"
+#include "launcher/reserve.h"
 #include "preload/contract.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +18,7 @@ static const char preload_separators[] = " :";
 
 struct parsed_request {
 	unsigned version, flags, process, timeout;
+	uint64_t reserve_kib;
 	unsigned preload_length, launcher_length;
 	const char *text;
 };
@@ -25,9 +27,10 @@ static bool parse_request(const char *value, struct parsed_request *parsed)
 {
 	int consumed = 0;
 
-	if (sscanf(value, "%x:%8x:%x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%x:%x:%x:%n", &parsed->version,
-		   &parsed->flags, &parsed->process, &parsed->timeout, &parsed->preload_length,
-		   &parsed->launcher_length, &consumed) != 6 ||
+	if (sscanf(value, "%x:%8x:%x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%x:%" SCNx64 ":%x:%x:%n",
+		   &parsed->version, &parsed->flags, &parsed->process, &parsed->timeout,
+		   &parsed->reserve_kib, &parsed->preload_length, &parsed->launcher_length,
+		   &consumed) != 7 ||
 	    consumed == 0 || parsed->version != CONTRACT_VERSION)
 		return false;
 	parsed->text = value + consumed;
@@ -74,7 +77,8 @@ bool environment_remove_enclosing_request(struct enclosing_request *enclosing)
 		return false;
 	if (parse_request(value, &parsed)) {
 		is_own = parsed.process == (unsigned)getpid();
-		*enclosing = (struct enclosing_request){parsed.flags, parsed.timeout};
+		*enclosing = (struct enclosing_request){parsed.flags, parsed.timeout,
+							parsed.reserve_kib};
 		remove_own_preload(parsed.text, parsed.preload_length);
 	}
 	unsetenv(CONTRACT_VARIABLE);
@@ -146,6 +150,7 @@ static unsigned contract_flags(const struct request *request, const struct plan 
 	flags |= plan->action == ACTION_PRELOAD ? CONTRACT_FIRST_IMAGE : 0;
 	flags |= request->method == METHOD_PRELOAD ? CONTRACT_PRELOAD_ONLY : 0;
 	flags |= request->expect != NULL ? CONTRACT_NO_GUARD : 0;
+	flags |= request->swap_device ? CONTRACT_SWAP_DEVICE : 0;
 	return flags;
 }
 
@@ -202,15 +207,16 @@ int environment_add_request(const struct request *request, const struct facts *f
 	if (preload == NULL ||
 	    asprintf(&text,
 		     "%x:%08x:%x:%x:%" PRIx64 ":%" PRIx64 ":%" PRIx64
-		     ":%lx:%lx:%lx:%lx:%lx:%zx:%zx:%s%s%s",
+		     ":%lx:%lx:%lx:%lx:%lx:%" PRIx64 ":%zx:%zx:%s%s%s",
 		     CONTRACT_VERSION, contract_flags(request, plan), (unsigned)getpid(),
 		     (unsigned)getppid(), start_time, (uint64_t)facts->target.device,
 		     (uint64_t)facts->target.inode, (unsigned long)timer->expiry.tv_sec,
 		     (unsigned long)timer->expiry.tv_nsec, (unsigned long)timer->interval.tv_sec,
 		     (unsigned long)timer->interval.tv_usec, (unsigned long)request->lock_timeout,
-		     strlen(own), strlen(launcher), own, launcher, remedy) < 0)
+		     plan->reserve ? request->reserve >> 10 : 0, strlen(own), strlen(launcher), own,
+		     launcher, remedy) < 0)
 		return -ENOMEM;
 	if (setenv("LD_PRELOAD", preload, 1) != 0 || setenv(CONTRACT_VARIABLE, text, 1) != 0)
 		return -errno;
-	return 0;
+	return plan->reserve ? reserve_add_tunables(request->reserve) : 0;
 }

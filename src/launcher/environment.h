@@ -12,6 +12,7 @@
 struct enclosing_request {
 	unsigned flags;	  /* enum contract_flag of preload/contract.h */
 	unsigned timeout; /* seconds */
+	uint64_t reserve_kib;
 };
 
 /* Removes what an earlier launch has left in `environ`. Returns true and fills in *enclosing if it was one

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/facts.h"
 
-#include "common/procfs.h"
+#include "common/cleanup.h"
 #include "common/size.h"
+#include "inspect/cgroup.h"
 #include "inspect/security_module.h"
+#include "target/footprint.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -89,6 +92,32 @@ static int inspect_target(const struct request *request,
 	return 0;
 }
 
+/* --- behind a swap device --- */
+
+static void take_group_limit(const struct cgroup_limit *found, struct group_limit *limit)
+{
+	limit->finite = found->known && found->bytes != SIZE_UNLIMITED;
+	limit->bytes = found->bytes;
+	memcpy(limit->group, found->group, sizeof(limit->group));
+}
+
+static void gather_memory(struct facts *facts)
+{
+	cleanup_free struct cgroup *cgroup = calloc(1, sizeof(*cgroup));
+	const struct helper_file *helper = &facts->helper;
+	struct footprint footprint;
+
+	if (cgroup == NULL || cgroup_read(getpid(), cgroup) != 0)
+		return;
+	take_group_limit(&cgroup->high, &facts->memory_high);
+	take_group_limit(&cgroup->max, &facts->memory_max);
+	if (facts->memory_max.finite &&
+	    footprint_estimate(&facts->target, getenv("LD_LIBRARY_PATH"),
+			       helper->state == HELPER_USABLE ? helper->path : NULL,
+			       &footprint) == 0)
+		facts->needed_memory = footprint.anonymous + footprint.file_backed;
+}
+
 int facts_gather(const struct request *request, const struct identity *identity,
 		 struct facts *facts, struct failure *failure)
 {
@@ -119,5 +148,7 @@ int facts_gather(const struct request *request, const struct identity *identity,
 				 facts->privileges.ipc_lock.effective,
 			 facts->privileges.user_namespace, &facts->helper);
 	facts->inject_available = may_trace(&facts->target);
+	if (request->swap_device && !request->guard)
+		gather_memory(facts);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include "launcher/report.h"
 #include "launcher/run.h"
 #include "launcher/status_command.h"
+#include "launcher/swap_device.h"
 #include "preload/contract.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -91,6 +92,9 @@ static bool adopt_enclosing_request(struct request *request, struct failure *fai
 	bool found = environment_remove_enclosing_request(&enclosing);
 
 	request->required = request->required || (found && (enclosing.flags & CONTRACT_REQUIRED));
+	/* The attributes are what the chain has made of them: the helper looks. */
+	request->swap_device =
+		request->swap_device || (found && (enclosing.flags & CONTRACT_SWAP_DEVICE));
 	if (!request->guard)
 		return true;
 	if (!found) {
@@ -108,6 +112,8 @@ static bool adopt_enclosing_request(struct request *request, struct failure *fai
 	request->verbose = (enclosing.flags & CONTRACT_VERBOSE) != 0;
 	request->quiet = (enclosing.flags & CONTRACT_QUIET) != 0;
 	request->lock_timeout = (long)enclosing.timeout;
+	request->has_reserve = enclosing.reserve_kib > 0;
+	request->reserve = enclosing.reserve_kib << 10;
 	request->guard_keeps_capability = (enclosing.flags & CONTRACT_AMBIENT) != 0;
 	if (enclosing.flags & CONTRACT_BUDGET)
 		request_keep_memlock(request);
@@ -176,6 +182,10 @@ int main(int argc, char **argv)
 	if (request.mode == MODE_STATUS)
 		return status_command(&request);
 	if (!request.guard && config_load(&request, &failure) != 0) {
+		message_failure(&failure);
+		return EXIT_USAGE;
+	}
+	if (swap_device_complete(&request, &failure) != 0) {
 		message_failure(&failure);
 		return EXIT_USAGE;
 	}

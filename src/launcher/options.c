@@ -21,6 +21,8 @@ static const char help_text[] =
 	"      --method=METHOD       auto (default), preload or inject\n"
 	"      --expect=PROGRAM      the program that the chain of COMMAND must end up as\n"
 	"      --argv0=NAME          argv[0] of COMMAND\n"
+	"      --swap-device         all that a daemon behind a swap device needs\n"
+	"      --reserve=SIZE        memory that its allocator holds from the start\n"
 	"      --realtime[=PRIORITY|off]\n"
 	"                            SCHED_FIFO (default priority 1)\n"
 	"      --io-flusher          allocations for COMMAND do not wait for I/O\n"
@@ -77,6 +79,8 @@ static const struct option long_options[] = {
 	{"lock-timeout", required_argument, NULL, SETTING_OPTION + 9},
 	{"expect", required_argument, NULL, SETTING_OPTION + 10},
 	{"helper", required_argument, NULL, SETTING_OPTION + 11},
+	{"swap-device", no_argument, NULL, SETTING_OPTION + 12},
+	{"reserve", required_argument, NULL, SETTING_OPTION + 13},
 	{"config", required_argument, NULL, 'c'},
 	{"no-config", no_argument, NULL, OWN_NO_CONFIG},
 	{"dry-run", no_argument, NULL, 'n'},
@@ -194,7 +198,8 @@ static const char *status_contradiction(const struct request *request)
 {
 	bool machine_readable = request->json || request->prometheus;
 
-	if ((request->given & ~(unsigned)(SETTING_QUIET | SETTING_VERBOSE)) != 0 ||
+	if ((request->given & ~(unsigned)(SETTING_QUIET | SETTING_VERBOSE | SETTING_SWAP_DEVICE)) !=
+		    0 ||
 	    request->config != NULL || request->no_config || request->dry_run || request->guard)
 		return "--status takes no option for a launch";
 	if (request->json && request->prometheus)

@@ -2,6 +2,7 @@
 #include "launcher/plan.h"
 
 #include "common/size.h"
+#include "launcher/reserve.h"
 #include <sys/mman.h>
 
 #ifndef MCL_ONFAULT
@@ -212,6 +213,39 @@ static void plan_method(const struct request *request, const struct facts *facts
 	plan->cause = cause;
 }
 
+/* --- behind a swap device --- */
+
+/* Why COMMAND would wait for itself all the same; CAUSE_NONE if nothing is known that would make it. */
+static enum cause swap_device_cause(const struct request *request, const struct facts *facts,
+				    const struct plan *plan)
+{
+	if (request->lock != LOCK_FULL)
+		return CAUSE_LOCK_MODE;
+	if (plan->memlock.soft != SIZE_UNLIMITED)
+		return plan->cause != CAUSE_NONE ? plan->cause : CAUSE_FINITE_LIMIT;
+	if (facts->memory_high.finite)
+		return CAUSE_MEMORY_HIGH;
+	if (facts->memory_max.finite && facts->needed_memory > facts->memory_max.bytes)
+		return CAUSE_MEMORY_MAX;
+	return CAUSE_NONE;
+}
+
+/* --- the reserve --- */
+
+/* Only the helper can see that the allocator holds it. */
+static void plan_reserve(const struct request *request, const struct facts *facts,
+			 struct plan *plan)
+{
+	if (!request->has_reserve)
+		return;
+	plan->reserve = (plan->action == ACTION_PRELOAD || plan->request_for_chain) &&
+			!plan->startup_only && reserve_obstacle(request, facts) == NULL;
+	if (plan->reserve || !request->required || plan->action == ACTION_REFUSE)
+		return;
+	plan->action = ACTION_REFUSE;
+	plan->cause = CAUSE_RESERVE;
+}
+
 void plan_make(const struct request *request, const struct facts *facts, struct plan *plan)
 {
 	*plan = (struct plan){.action = ACTION_REFUSE};
@@ -231,6 +265,11 @@ void plan_make(const struct request *request, const struct facts *facts, struct 
 		plan->action = ACTION_UNLOCKED;
 		return;
 	}
+	if (request->swap_device) {
+		plan->cause = swap_device_cause(request, facts, plan);
+		if (plan->cause != CAUSE_NONE)
+			return;
+	}
 	if (plan->cause == CAUSE_HARD_LIMIT && request->required)
 		return;
 	if (plan->memlock.soft != SIZE_UNLIMITED && !plan_finite_limit(request, facts, plan))
@@ -242,6 +281,7 @@ void plan_make(const struct request *request, const struct facts *facts, struct 
 	}
 	plan->probe = true;
 	plan_method(request, facts, plan);
+	plan_reserve(request, facts, plan);
 }
 
 void plan_lock_flags(const struct request *request, const struct plan *plan, int flags[2])

@@ -13,6 +13,12 @@
 #include <stdbool.h>
 
 /* What was found; facts_gather() fills it in. */
+struct group_limit {
+	bool finite;
+	uint64_t bytes;
+	char group[PATH_MAX]; /* the control group that has it */
+};
+
 struct facts {
 	struct target target;
 	struct privileges privileges;
@@ -27,6 +33,9 @@ struct facts {
 	bool inject_available;	   /* this build has a tracer for the target's ABI */
 	bool has_identity;	   /* --user */
 	uid_t user;		   /* of --user */
+	/* With --swap-device alone. */
+	struct group_limit memory_high, memory_max;
+	uint64_t needed_memory; /* bytes that COMMAND takes before its main(), 0: not known */
 };
 
 enum action {
@@ -63,6 +72,12 @@ enum cause {
 	CAUSE_HELPER, /* see facts.helper.state */
 	CAUSE_NO_PROC,
 	CAUSE_LIMIT_UNKNOWN, /* prlimit(2) is refused */
+	/* what a daemon behind a swap device must not have */
+	CAUSE_LOCK_MODE,    /* another one than full */
+	CAUSE_FINITE_LIMIT, /* a finite RLIMIT_MEMLOCK, whatever lifts it */
+	CAUSE_MEMORY_HIGH,
+	CAUSE_MEMORY_MAX,
+	CAUSE_RESERVE, /* --reserve cannot work: reserve_obstacle() */
 	/* found by the probe, after planning */
 	CAUSE_LOCK_REFUSED,
 	CAUSE_COUNT,
@@ -79,6 +94,7 @@ struct plan {
 	bool startup_only;	   /* finite limit, not required: never MCL_FUTURE */
 	bool warn_user_change;	   /* finite limit that only root's capability lifts */
 	bool arm_backstop;
+	bool reserve;		/* tell COMMAND's allocator to hold one */
 	bool probe;		/* lock the launcher itself first */
 	bool request_for_chain; /* inject: the preload request goes along for later dynamic images
 				 */

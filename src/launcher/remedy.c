@@ -31,6 +31,11 @@ const char *cause_name(enum cause cause)
 		[CAUSE_HELPER] = "helper",
 		[CAUSE_NO_PROC] = "no-proc",
 		[CAUSE_LIMIT_UNKNOWN] = "limit-unknown",
+		[CAUSE_LOCK_MODE] = "lock-mode",
+		[CAUSE_FINITE_LIMIT] = "finite-limit",
+		[CAUSE_MEMORY_HIGH] = "memory-high",
+		[CAUSE_MEMORY_MAX] = "memory-max",
+		[CAUSE_RESERVE] = "reserve",
 		[CAUSE_LOCK_REFUSED] = "lock-refused",
 	};
 
@@ -397,6 +402,8 @@ static void describe_reach(const struct facts *facts, enum cause cause, struct f
 void remedy_describe(const struct request *request, const struct facts *facts,
 		     const struct plan *plan, enum place place, struct failure *failure)
 {
+	if (remedy_describe_swap_device(request, facts, plan, place, failure))
+		return;
 	if (is_limit_cause(plan->cause))
 		describe_limit(request, facts, plan, place, failure);
 	else if (plan->cause == CAUSE_HELPER)

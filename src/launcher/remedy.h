@@ -18,6 +18,19 @@ void remedy_for_limit(const struct facts *facts, enum place place, char *text, u
 /* How to get rid of a finite limit that only root's capability lifts. */
 const char *remedy_for_user_change(enum place place);
 
+/* The causes from CAUSE_LOCK_MODE to CAUSE_RESERVE; false for any other. */
+bool remedy_describe_swap_device(const struct request *request, const struct facts *facts,
+				 const struct plan *plan, enum place place,
+				 struct failure *failure);
+
+/* All that --swap-device needs. */
+const char *remedy_for_swap_device(enum place place);
+/* One capability, without its "CAP_". */
+void remedy_for_capability(enum place place, const char *capability, char *text, unsigned size);
+const char *remedy_for_memory_high(enum place place);
+/* `needed`: bytes. */
+void remedy_for_memory_max(enum place place, uint64_t needed, char *text, unsigned size);
+
 /* The probe failed in `call` with `error_number`: fills in *failure. */
 void remedy_describe_probe(const struct request *request, const struct facts *facts,
 			   const struct plan *plan, enum place place, const char *call,

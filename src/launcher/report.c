@@ -154,7 +154,7 @@ static void write_step(struct report *report, unsigned *number, const char *form
 }
 
 static void write_attribute_steps(struct report *report, unsigned *number,
-				  const struct request *request)
+				  const struct request *request, const struct plan *plan)
 {
 	char size[SIZE_TEXT_LENGTH];
 
@@ -165,6 +165,9 @@ static void write_attribute_steps(struct report *report, unsigned *number,
 		write_step(report, number, "set oom_score_adj to %d", request->oom_score_adj);
 	if (request->io_flusher)
 		write_step(report, number, "set PR_SET_IO_FLUSHER");
+	if (plan->reserve)
+		write_step(report, number, "let COMMAND's allocator hold %s (GLIBC_TUNABLES)",
+			   size_format(request->reserve, size));
 	if (request->realtime)
 		write_step(report, number, "set SCHED_FIFO priority %d",
 			   request->realtime_priority);
@@ -198,7 +201,7 @@ static void write_steps(struct report *report, const struct request *request,
 			write_step(report, &number, "set RLIMIT_MEMLOCK to %s:%s",
 				   size_format(plan->memlock.soft, soft),
 				   size_format(plan->memlock.hard, hard));
-		write_attribute_steps(report, &number, request);
+		write_attribute_steps(report, &number, request, plan);
 		if (facts->has_identity)
 			write_step(report, &number, "become user %u%s", (unsigned)facts->user,
 				   plan->keep_capability ? ", CAP_IPC_LOCK ambient" : "");

@@ -9,6 +9,10 @@
 #define MAXIMUM_LOCK_TIMEOUT 86400
 #define DEFAULT_REALTIME_PRIORITY 1
 
+/* Less than a page is no reserve; a break of more than 16 TiB is refused everywhere. */
+#define RESERVE_LEAST (UINT64_C(4) << 10)
+#define RESERVE_MOST (UINT64_C(1) << 44)
+
 #define LENGTH_OF(array) (sizeof(array) / sizeof *(array))
 
 #define EXPECTED_FLAG "true or false"
@@ -185,6 +189,25 @@ static int set_lock_timeout(struct request *request, const char *value)
 	return 0;
 }
 
+static int set_swap_device(struct request *request, const char *value)
+{
+	return set_flag(&request->swap_device, value);
+}
+
+static int set_reserve(struct request *request, const char *value)
+{
+	uint64_t bytes = 0;
+	int result = size_parse(value, &bytes);
+
+	if (result < 0)
+		return result;
+	if (bytes < RESERVE_LEAST || bytes > RESERVE_MOST)
+		return -ERANGE;
+	request->has_reserve = true;
+	request->reserve = bytes;
+	return 0;
+}
+
 static int set_quiet(struct request *request, const char *value)
 {
 	return set_flag(&request->quiet, value);
@@ -222,6 +245,8 @@ static const struct rule rules[] = {
 	{"stack-limit", SETTING_STACK_LIMIT, false, "a size above 0 (256K, 8MiB, unlimited)",
 	 set_stack_limit},
 	{"lock-timeout", SETTING_LOCK_TIMEOUT, false, "seconds from 1 to 86400", set_lock_timeout},
+	{"swap-device", SETTING_SWAP_DEVICE, true, EXPECTED_FLAG, set_swap_device},
+	{"reserve", SETTING_RESERVE, false, "a size from 4K to 16T (64M, 2GiB)", set_reserve},
 	{"quiet", SETTING_QUIET, true, EXPECTED_FLAG, set_quiet},
 	{"verbose", SETTING_VERBOSE, true, EXPECTED_FLAG, set_verbose},
 	{"expect", SETTING_EXPECT, false, "a program", set_expect},
@@ -230,7 +255,9 @@ static const struct rule rules[] = {
 
 static const char known_settings[] =
 	"lock-memory, required, lock, memlock, children, method, argv0, realtime, io-flusher, "
-	"oom-score-adj, user, stack-limit, lock-timeout, quiet, verbose, expect or helper";
+	"oom-score-adj, user, stack-limit, lock-timeout, swap-device, reserve, quiet, verbose, "
+	"expect "
+	"or helper";
 
 static bool same_name(const char *name, const char *typed)
 {
@@ -270,6 +297,7 @@ unsigned request_setting_bit(const char *name)
 int request_set(struct request *request, const char *name, const char *value, const char **expected)
 {
 	const struct rule *rule = find_rule(name);
+	int result;
 
 	if (rule == NULL) {
 		*expected = known_settings;
@@ -278,5 +306,8 @@ int request_set(struct request *request, const char *name, const char *value, co
 	*expected = rule->expected;
 	if (value == NULL && !rule->argument_optional)
 		return -EINVAL;
-	return rule->set(request, value);
+	result = rule->set(request, value);
+	if (result == 0)
+		request->made |= rule->setting;
+	return result;
 }

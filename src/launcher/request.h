@@ -50,6 +50,8 @@ enum setting {
 	SETTING_VERBOSE = 1U << 14,
 	SETTING_HELPER = 1U << 15,
 	SETTING_EXPECT = 1U << 16,
+	SETTING_SWAP_DEVICE = 1U << 17,
+	SETTING_RESERVE = 1U << 18,
 };
 
 /* The settings whose text a request points to. */
@@ -58,6 +60,7 @@ enum setting {
 struct request {
 	enum mode mode;
 	unsigned given;	  /* settings made on the command line (enum setting) */
+	unsigned made;	  /* settings made there or in a configuration file */
 	bool lock_memory; /* false only by `lock_memory = false` in a configuration file */
 	bool required;
 	enum lock_mode lock;
@@ -69,6 +72,9 @@ struct request {
 	bool has_stack_limit;
 	uint64_t stack_limit; /* bytes, soft limit */
 
+	bool swap_device; /* see launcher/swap_device.h for what it implies */
+	bool has_reserve;
+	uint64_t reserve; /* bytes that COMMAND's allocator holds from the start */
 	bool realtime;
 	int realtime_priority; /* 1 … 99, SCHED_FIFO */
 	bool io_flusher;

@@ -81,12 +81,29 @@ static void warn_about_stack_limit(const struct request *request, const struct t
 				target->program);
 }
 
+static void warn_about_swap_device(const struct request *request, const struct facts *facts,
+				   const struct plan *plan)
+{
+	struct plan refused = {.cause = CAUSE_RESERVE};
+	struct failure failure;
+
+	if (request->swap_device && !request->realtime && !request->guard)
+		message_warning(
+			"--realtime=off: without SCHED_FIFO a daemon behind a swap device may "
+			"still hang on a loaded host");
+	if (!request->has_reserve || plan->reserve)
+		return;
+	remedy_describe(request, facts, &refused, place_find(), &failure);
+	message_failure_as_warning(&failure);
+}
+
 static void print_warnings(struct request *request, const struct facts *facts,
 			   const struct plan *plan)
 {
 	struct failure failure;
 
 	warn_about_stack_limit(request, &facts->target);
+	warn_about_swap_device(request, facts, plan);
 	if (plan->action == ACTION_UNLOCKED && plan->cause != CAUSE_NONE) {
 		remedy_describe(request, facts, plan, place_find(), &failure);
 		message_failure_as_warning(&failure);
@@ -206,6 +223,7 @@ static int prepare_inject(const struct request *request, const struct facts *fac
 		.verbose = request->verbose,
 		.quiet = request->quiet,
 		.budget = plan->budget,
+		.swap_device = request->swap_device,
 		.timeout = (unsigned)request->lock_timeout,
 		/* binfmt_misc puts an interpreter in the place of what it knows. */
 		.compare_file = facts->target.inode != 0 && facts->target.kind != TARGET_UNKNOWN &&

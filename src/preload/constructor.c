@@ -95,7 +95,7 @@ static void report_partial(const struct outcome *outcome, const struct request *
 	message_write(&message);
 }
 
-static void report_success(const struct outcome *outcome, unsigned flags)
+static void report_success(const struct outcome *outcome, unsigned flags, number reserve_kib)
 {
 	struct message message;
 
@@ -106,6 +106,10 @@ static void report_success(const struct outcome *outcome, unsigned flags)
 	message_add_size(&message, ": VmLck ", outcome->locked_kib);
 	message_add_size(&message, " of VmSize ", outcome->virtual_kib);
 	message_add_size(&message, ", RLIMIT_MEMLOCK ", outcome->limit_kib);
+	if (flags & CONTRACT_SWAP_DEVICE)
+		add_swap_device(&message);
+	if (reserve_kib > 0)
+		message_add_size(&message, ", heap ", reserve_heap_kib());
 	if (outcome->detail[0] != '\0') {
 		message_add(&message, "; never locked by the kernel: ");
 		message_add(&message, outcome->detail);
@@ -163,7 +167,7 @@ static void report_lock(const struct outcome *outcome, const struct request *req
 	if (!outcome->locked)
 		return;
 	if (!outcome->partial && (request->flags & CONTRACT_VERBOSE))
-		report_success(outcome, request->flags);
+		report_success(outcome, request->flags, request->reserve_kib);
 	if (outcome->partial && !(request->flags & CONTRACT_QUIET))
 		report_partial(outcome, request);
 }
@@ -184,6 +188,22 @@ static void refuse(const struct request *request, const char *cause)
 		end_process(CONTRACT_EXIT_NOT_LOCKED);
 }
 
+/* What was asked for beside the lock, and is not worth less. */
+static void prove_surroundings(const struct request *request, struct outcome *outcome)
+{
+	if ((request->flags & CONTRACT_SWAP_DEVICE) && !is_io_flusher()) {
+		outcome->locked = 0;
+		outcome->call = "/proc/self/stat";
+		outcome->cause = "this process is no I/O flusher any more";
+	} else if (request->own && request->reserve_kib > 0 &&
+		   reserve_heap_kib() < request->reserve_kib) {
+		outcome->locked = 0;
+		outcome->call = "--reserve";
+		outcome->cause = "the allocator does not hold it: it is not glibc's, or another "
+				 "one took its place";
+	}
+}
+
 static void lock_and_prove(const struct request *request, struct outcome *outcome)
 {
 	outcome->detail[0] = '\0';
@@ -191,7 +211,11 @@ static void lock_and_prove(const struct request *request, struct outcome *outcom
 	outcome->call = outcome->cause = NULL;
 	outcome->error = 0;
 	outcome->virtual_kib = outcome->locked_kib = outcome->limit_kib = 0;
+	if (request->own && request->reserve_kib > 0)
+		reserve_take();
 	lock_process(request->flags, outcome);
+	if (outcome->locked)
+		prove_surroundings(request, outcome);
 	if (!outcome->locked)
 		return;
 	if ((request->flags & CONTRACT_FIRST_IMAGE) && !is_inspected_file(request)) {

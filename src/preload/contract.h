@@ -2,7 +2,7 @@
 /* The contract between the launcher and the helper that it preloads: one environment variable.
  *
  *   DUENDE_RUN_REQUEST=VERSION:FLAGS:PID:PARENT:START:DEVICE:INODE:
- *                      SECONDS:NANOSECONDS:INTERVAL:MICROSECONDS:TIMEOUT:
+ *                      SECONDS:NANOSECONDS:INTERVAL:MICROSECONDS:TIMEOUT:RESERVE:
  *                      PRELOAD:LAUNCHER:TEXT
  *
  * All numbers are hexadecimal without prefix; FLAGS has exactly eight digits, because the helper
@@ -22,6 +22,7 @@
  *   INTERVAL      seconds of its it_interval
  *   MICROSECONDS  and the rest of it (four fields: the helper has no 64-bit division on i386)
  *   TIMEOUT   --lock-timeout in seconds
+ *   RESERVE   what the allocator is to hold from the start, in KiB; 0: as it likes
  *   PRELOAD   how many bytes of TEXT belong to LD_PRELOAD
  *   LAUNCHER  how many bytes behind them are the launcher's path
  *   TEXT      what the launcher put into LD_PRELOAD (the helper, a sanitizer runtime before it if the
@@ -37,7 +38,7 @@
 #ifndef DUENDE_CONTRACT_H
 #define DUENDE_CONTRACT_H
 
-#define CONTRACT_VERSION 1
+#define CONTRACT_VERSION 2
 #define CONTRACT_VARIABLE "DUENDE_RUN_REQUEST"
 /* Exit status of a process whose main() must not run. */
 #define CONTRACT_EXIT_NOT_LOCKED 120
@@ -59,6 +60,7 @@ enum contract_flag {
 	CONTRACT_FIRST_IMAGE = 1 << 10,	 /* compare DEVICE and INODE (first image only) */
 	CONTRACT_PRELOAD_ONLY = 1 << 12, /* --method=preload, for the rest of the chain */
 	CONTRACT_NO_GUARD = 1 << 11, /* a tracer follows the chain (--expect): exec is left alone */
+	CONTRACT_SWAP_DEVICE = 1 << 13, /* every image is an I/O flusher, or does not run */
 };
 
 #endif

@@ -26,9 +26,8 @@ static int next_time(const char **cursor, kernel_time *time)
 	return 1;
 }
 
-/* Field 22 of /proc/self/stat (proc_pid_stat(5)), counted from behind the last ')', because the
- * name in field 2 may hold any byte. 0: it could not be read. */
-number process_start_time(void)
+/* Counted from behind the last ')', because the name in field 2 may hold any byte. */
+number process_stat_field(unsigned wanted)
 {
 	struct reader reader;
 	char line[LINE_LENGTH];
@@ -39,7 +38,7 @@ number process_start_time(void)
 		for (const char *byte = line; *byte != '\0'; byte++)
 			if (*byte == ')')
 				cursor = byte + 1;
-		for (int field = 2; cursor != NULL && field < 22; field++) {
+		for (unsigned field = 2; cursor != NULL && field < wanted; field++) {
 			while (*cursor != '\0' && *cursor != ' ')
 				cursor++;
 			if (*cursor == ' ')
@@ -60,7 +59,7 @@ static int is_own(number process, number parent, number start)
 
 	if ((number)CALL0(NR_GETPID) != process)
 		return 0;
-	now = process_start_time();
+	now = process_stat_field(STAT_START_TIME);
 	if (now == 0 || now == start)
 		return 1;
 	/* Process 1 of a new PID namespace has no parent that could be compared. */
@@ -101,8 +100,8 @@ int request_read(char **environment, struct request *request)
 	    !next_time(&cursor, &request->alarm_nanoseconds) ||
 	    !next_time(&cursor, &request->interval_seconds) ||
 	    !next_time(&cursor, &request->interval_microseconds) ||
-	    !next_field(&cursor, &timeout) || !next_field(&cursor, &preload) ||
-	    !next_field(&cursor, &launcher))
+	    !next_field(&cursor, &timeout) || !next_field(&cursor, &request->reserve_kib) ||
+	    !next_field(&cursor, &preload) || !next_field(&cursor, &launcher))
 		return 0;
 	length = text_length(cursor);
 	if (preload > length || launcher > length - preload)

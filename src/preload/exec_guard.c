@@ -107,7 +107,7 @@ static int is_guarded(void)
 
 	if (guard_process == 0 || CALL0(NR_GETPID) != guard_process)
 		return 0;
-	now = process_start_time();
+	now = process_stat_field(STAT_START_TIME);
 	return now == 0 || guard_start == 0 || now == guard_start;
 }
 
@@ -728,7 +728,7 @@ int exec_guard_install(const struct request *request)
 	memcpy(guard_request, variable, length + 1);
 	memcpy(guard_launcher, request->launcher, request->launcher_length);
 	guard_required = (request->flags & CONTRACT_REQUIRED) != 0;
-	guard_start = process_start_time();
+	guard_start = process_stat_field(STAT_START_TIME);
 	identify("/", &guard_root);
 	identify(guard_launcher, &guard_file);
 	guard_process = CALL0(NR_GETPID);

@@ -63,6 +63,7 @@ struct request {
 	int own; /* it is for this process (and not for an ancestor of it) */
 	number device, inode;
 	kernel_time alarm_seconds, alarm_nanoseconds, interval_seconds, interval_microseconds;
+	number reserve_kib;
 	const char *preload; /* not NUL-terminated */
 	unsigned preload_length;
 	const char *launcher; /* not NUL-terminated */
@@ -76,8 +77,9 @@ hidden int request_read(char **environment, struct request *request);
 /* As request_read(), from the strings that execve(2) put into memory, for programs in which another
  * constructor emptied the environment first. Only flags and `own` are filled in. */
 hidden int request_read_original(struct request *request);
-/* Field 22 of /proc/self/stat (proc_pid_stat(5)); 0: it could not be read. */
-hidden number process_start_time(void);
+/* A field of /proc/self/stat, numbered as in proc_pid_stat(5); 0: it could not be read. */
+enum { STAT_FLAGS = 9, STAT_START_TIME = 22, STAT_PRIORITY = 40, STAT_POLICY = 41 };
+hidden number process_stat_field(unsigned wanted);
 /* Writes other flags over those in the environment, for the next image of the chain. */
 hidden void request_write_flags(struct request *request, unsigned flags);
 /* Removes the request and what the launcher put into LD_PRELOAD from the environment. */
@@ -96,6 +98,15 @@ struct outcome {
 	number capability;		/* CAP_IPC_LOCK honoured, if that was asked */
 	char detail[160]; /* mapping that could not be proven; or those never locked */
 };
+
+/* --swap-device: whether this process is an I/O flusher still; what else was asked for, in words. */
+hidden int is_io_flusher(void);
+hidden void add_swap_device(struct message *message);
+
+/* --reserve: makes the allocator take its reserve, before the lock. */
+hidden void reserve_take(void);
+/* The size of the heap; 0: there is none. */
+hidden number reserve_heap_kib(void);
 
 /* From now on exec calls of this process go through the launcher. Returns 0, or -1 if the request is too
  * long to be kept. */

@@ -435,6 +435,8 @@ static void consider_needed(const char *name, void *context)
 {
 	struct elf_facts *facts = context;
 
+	if (elf_is_other_allocator(name))
+		memcpy(facts->other_allocator, name, strlen(name) + 1);
 	if (!elf_is_sanitizer_runtime(name))
 		return;
 	if (facts->sanitizer_runtime[0] != '\0' &&
@@ -622,6 +624,20 @@ static bool skip_prefix(const char **text, const char *prefix)
 		return false;
 	*text += length;
 	return true;
+}
+
+bool elf_is_other_allocator(const char *name)
+{
+	static const char *const allocators[] = {"jemalloc", "tcmalloc", "mimalloc",
+						 "snmalloc", "rpmalloc", "hoard"};
+	const char *rest = base_name(name);
+
+	if (!skip_prefix(&rest, "lib"))
+		return false;
+	for (size_t i = 0; i < sizeof(allocators) / sizeof(allocators[0]); i++)
+		if (strncmp(rest, allocators[i], strlen(allocators[i])) == 0)
+			return strstr(rest, ".so") != NULL;
+	return false;
 }
 
 /* gcc: libasan.so.8. clang: libclang_rt.asan-x86_64.so, libclang_rt.ubsan_standalone.so. */

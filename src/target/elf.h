@@ -28,6 +28,8 @@ struct elf_facts {
 	/* The sanitizer runtime (libasan.so.8, …) that DT_NEEDED names, which insists on being
 	 * first in LD_PRELOAD; empty if none. */
 	char sanitizer_runtime[ELF_NAME_LENGTH];
+	/* A library in DT_NEEDED that brings a malloc(3) of its own (libjemalloc.so.2, …); empty if none. */
+	char other_allocator[ELF_NAME_LENGTH];
 	/* Version in the helper's note (see preload/contract.h); 0 if there is none. */
 	uint32_t contract_version;
 };
@@ -63,5 +65,9 @@ enum abi abi_native(void);
 /* A name of a sanitizer runtime: libasan.so.N, libtsan.so.N, libubsan, liblsan, libhwasan,
  * libclang_rt.asan*.so and so on, with or without a path before it. */
 bool elf_is_sanitizer_runtime(const char *name);
+
+/* A name of a library whose malloc(3) takes the place of the C library's: libjemalloc, libtcmalloc*,
+ * libmimalloc*, … */
+bool elf_is_other_allocator(const char *name);
 
 #endif

@@ -36,6 +36,8 @@ static const struct {
 	{"verbose", SETTING_VERBOSE, "true"},
 	{"expect", SETTING_EXPECT, "trueno-ublk"},
 	{"helper", SETTING_HELPER, "/lib/helper.so"},
+	{"swap-device", SETTING_SWAP_DEVICE, "true"},
+	{"reserve", SETTING_RESERVE, "64M"},
 };
 
 /* The request that results from one setting, which must be accepted. */
@@ -111,16 +113,35 @@ static void every_setting_is_known_by_either_spelling(void **state)
 static void settings_do_not_count_as_given(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < LENGTH_OF(settings); i++)
-		assert_int_equal(request_with(settings[i].name, settings[i].value).given, 0);
+	for (size_t i = 0; i < LENGTH_OF(settings); i++) {
+		struct request request = request_with(settings[i].name, settings[i].value);
+
+		assert_int_equal(request.given, 0);
+		assert_int_equal(request.made, settings[i].setting);
+	}
+}
+
+static void a_reserve_is_a_size_of_at_least_a_page(void **state)
+{
+	struct request request = request_with("reserve", "1G");
+
+	(void)state;
+	assert_true(request.has_reserve);
+	assert_true(request.reserve == 1024 * MEBIBYTE);
+	assert_refused("reserve", "0", -ERANGE);
+	assert_refused("reserve", "4095", -ERANGE);
+	assert_refused("reserve", "17T", -ERANGE);
+	assert_refused("reserve", "unlimited", -EINVAL);
+	assert_refused("reserve", "-1", -EINVAL);
+	assert_refused("reserve", NULL, -EINVAL);
 }
 
 static void unknown_settings_are_refused_with_the_known_ones(void **state)
 {
 	static const char *const names[] = {
-		"",	     "lokc",	"Lock",	       "loc",	      "lock ",
-		"-lock",     "reserve", "swap-device", "config",      "lock-memory-required",
-		"no-config", "dry-run", "json",	       "lock--memory"};
+		"",	     "lokc",	 "Lock", "loc",		"lock ",
+		"-lock",     "reserved", "swap", "config",	"lock-memory-required",
+		"no-config", "dry-run",	 "json", "lock--memory"};
 	struct request request;
 	const char *expected = NULL;
 
@@ -311,6 +332,7 @@ int main(void)
 		cmocka_unit_test(the_default_is_a_full_lock_of_the_daemon_and_its_forks),
 		cmocka_unit_test(every_setting_is_known_by_either_spelling),
 		cmocka_unit_test(settings_do_not_count_as_given),
+		cmocka_unit_test(a_reserve_is_a_size_of_at_least_a_page),
 		cmocka_unit_test(unknown_settings_are_refused_with_the_known_ones),
 		cmocka_unit_test(flags_take_no_argument_or_true_or_false),
 		cmocka_unit_test(required_implies_nothing_else),
