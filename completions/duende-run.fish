@@ -10,7 +10,7 @@ function __duende_run_command
             case --
                 set index (math $index + 1)
                 break
-            case --lock --memlock --children --method --expect --argv0 --oom-score-adj --user --stack-limit --lock-timeout --helper --config
+            case --lock --memlock --children --method --expect --argv0 --reserve --oom-score-adj --user --stack-limit --lock-timeout --helper --config
                 set index (math $index + 2)
             case '-?*'
                 set index (math $index + 1)
@@ -69,6 +69,8 @@ complete -c duende-run -n __duende_run_options -l method -x -d 'How the lock get
     inject\t"a short-lived tracer"'
 complete -c duende-run -n __duende_run_options -l expect -x -d 'Program that the chain must end up as' -a '(__fish_complete_command)'
 complete -c duende-run -n __duende_run_options -l argv0 -x -d 'argv[0] of the command'
+complete -c duende-run -n __duende_run_options -l swap-device -d 'All that a daemon behind a swap device needs'
+complete -c duende-run -n __duende_run_options -l reserve -x -d 'Memory that its allocator holds from the start'
 complete -c duende-run -n __duende_run_options -l realtime -d 'SCHED_FIFO'
 complete -c duende-run -n '__duende_run_options; and string match -q -- "--rea*" (commandline -ct)' -a '--realtime=1 --realtime=off' -d 'SCHED_FIFO'
 complete -c duende-run -n __duende_run_options -l io-flusher -d 'Allocations for the command do not wait for I/O'

@@ -46,8 +46,8 @@ static int refuse_capability(struct failure *failure, const struct request *requ
 		 capability);
 	privileges_read(&privileges);
 	if (privileges.user_namespace && !is_nice)
-		snprintf(failure->remedy, sizeof(failure->remedy),
-			 "start it outside of the user namespace: nothing inside can give it");
+		snprintf(failure->remedy, sizeof(failure->remedy), "%s",
+			 remedy_outside_of_user_namespace);
 	else if (request->swap_device)
 		snprintf(failure->remedy, sizeof(failure->remedy), "%s",
 			 remedy_for_swap_device(place));

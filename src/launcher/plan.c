@@ -222,7 +222,9 @@ static enum cause swap_device_cause(const struct request *request, const struct 
 	if (request->lock != LOCK_FULL)
 		return CAUSE_LOCK_MODE;
 	if (plan->memlock.soft != SIZE_UNLIMITED)
-		return plan->cause != CAUSE_NONE ? plan->cause : CAUSE_FINITE_LIMIT;
+		return request->has_memlock_soft && request->memlock_soft == SIZE_UNLIMITED
+			       ? CAUSE_HARD_LIMIT
+			       : CAUSE_FINITE_LIMIT;
 	if (facts->memory_high.finite)
 		return CAUSE_MEMORY_HIGH;
 	if (facts->memory_max.finite && facts->needed_memory > facts->memory_max.bytes)

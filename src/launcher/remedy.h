@@ -25,6 +25,8 @@ bool remedy_describe_swap_device(const struct request *request, const struct fac
 
 /* All that --swap-device needs. */
 const char *remedy_for_swap_device(enum place place);
+/* For what only capabilities of the initial user namespace give. */
+extern const char remedy_outside_of_user_namespace[];
 /* One capability, without its "CAP_". */
 void remedy_for_capability(enum place place, const char *capability, char *text, unsigned size);
 const char *remedy_for_memory_high(enum place place);

@@ -6,6 +6,9 @@
 #include "launcher/reserve.h"
 #include <stdio.h>
 
+const char remedy_outside_of_user_namespace[] =
+	"start it outside of the user namespace: nothing inside can give it";
+
 void remedy_for_capability(enum place place, const char *capability, char *text, unsigned size)
 {
 	switch (place) {
@@ -107,8 +110,18 @@ void remedy_for_memory_max(enum place place, uint64_t needed, char *text, unsign
 
 /* --- refusals --- */
 
-static void describe_finite_limit(const struct request *request, const struct plan *plan,
-				  enum place place, struct failure *failure)
+static const char *finite_limit_remedy(const struct request *request, const struct facts *facts,
+				       enum place place)
+{
+	if (request->has_memlock_soft || request->has_memlock_hard)
+		return "leave out --memlock";
+	return facts->privileges.user_namespace ? remedy_outside_of_user_namespace
+						: remedy_for_swap_device(place);
+}
+
+static void describe_finite_limit(const struct request *request, const struct facts *facts,
+				  const struct plan *plan, enum place place,
+				  struct failure *failure)
 {
 	char limit[SIZE_TEXT_LENGTH];
 
@@ -118,9 +131,7 @@ static void describe_finite_limit(const struct request *request, const struct pl
 		 "swapped out is lost",
 		 size_format(plan->memlock.soft, limit));
 	snprintf(failure->remedy, sizeof(failure->remedy), "%s",
-		 request->has_memlock_soft || request->has_memlock_hard
-			 ? "leave out --memlock"
-			 : remedy_for_swap_device(place));
+		 finite_limit_remedy(request, facts, place));
 }
 
 static void describe_memory_high(const struct facts *facts, enum place place,
@@ -185,7 +196,7 @@ bool remedy_describe_swap_device(const struct request *request, const struct fac
 				"COMMAND itself",
 				"leave out --lock");
 	else if (plan->cause == CAUSE_FINITE_LIMIT)
-		describe_finite_limit(request, plan, place, failure);
+		describe_finite_limit(request, facts, plan, place, failure);
 	else if (plan->cause == CAUSE_MEMORY_HIGH)
 		describe_memory_high(facts, place, failure);
 	else

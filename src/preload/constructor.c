@@ -192,16 +192,18 @@ static void refuse(const struct request *request, const char *cause)
 static void prove_surroundings(const struct request *request, struct outcome *outcome)
 {
 	if ((request->flags & CONTRACT_SWAP_DEVICE) && !is_io_flusher()) {
-		outcome->locked = 0;
 		outcome->call = "/proc/self/stat";
 		outcome->cause = "this process is no I/O flusher any more";
 	} else if (request->own && request->reserve_kib > 0 &&
 		   reserve_heap_kib() < request->reserve_kib) {
-		outcome->locked = 0;
 		outcome->call = "--reserve";
 		outcome->cause = "the allocator does not hold it: it is not glibc's, or another "
 				 "one took its place";
+	} else {
+		return;
 	}
+	outcome->locked = 0;
+	outcome->detail[0] = '\0';
 }
 
 static void lock_and_prove(const struct request *request, struct outcome *outcome)

@@ -139,9 +139,16 @@ static void finite_by_option(struct request *request, struct facts *facts)
 	request->memlock_soft = request->memlock_hard = 512 * MIB;
 }
 
-static void above_the_hard_limit(struct request *request, struct facts *facts)
+static void finite_by_option_and_place(struct request *request, struct facts *facts)
 {
 	finite_by_option(request, facts);
+	finite_by_place(request, facts);
+}
+
+static void above_the_hard_limit(struct request *request, struct facts *facts)
+{
+	request->has_memlock_soft = request->has_memlock_hard = true;
+	request->memlock_soft = request->memlock_hard = SIZE_UNLIMITED;
 	facts->may_raise_memlock = false;
 }
 
@@ -184,6 +191,7 @@ static const struct {
 } refusals[] = {
 	{finite_by_place, CAUSE_FINITE_LIMIT, "CAP_SYS_RESOURCE"},
 	{finite_by_option, CAUSE_FINITE_LIMIT, "leave out --memlock"},
+	{finite_by_option_and_place, CAUSE_FINITE_LIMIT, "leave out --memlock"},
 	{above_the_hard_limit, CAUSE_HARD_LIMIT, "CAP_SYS_RESOURCE"},
 	{on_fault, CAUSE_LOCK_MODE, "leave out --lock"},
 	{startup, CAUSE_LOCK_MODE, "leave out --lock"},
@@ -241,7 +249,9 @@ static void only_swap_device_refuses_them(void **state)
 		struct facts facts = ready_facts();
 		struct plan plan;
 
-		if (refusals[row].cause == CAUSE_RESERVE || refusals[row].cause == CAUSE_HARD_LIMIT)
+		if (refusals[row].cause == CAUSE_RESERVE ||
+		    refusals[row].cause == CAUSE_HARD_LIMIT ||
+		    refusals[row].change == finite_by_option_and_place)
 			continue;
 		request.swap_device = false;
 		refusals[row].change(&request, &facts);

@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
+# --reserve on real programs: glibc's allocator holds the memory, locked, before main(), or the launch is refused. And what of
+# --swap-device needs no more privileges than any host has (the rest is in the machine: tests/vm/scenarios/swap-device.sh).
+
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # what other shells expand; variables of bats
+
+bats_require_minimum_version 1.5.0
+bats_load_library bats-support
+bats_load_library bats-assert
+load helpers
+
+setup_file() { "$TESTS/fixtures/build-daemons.sh" "$BUILD/fixtures"; }
+
+# heap_kib PID: the size of its heap and how much of it is in RAM.
+heap_kib() { awk '$6 == "[heap]" { heap = 1; next } /^Size:/ && heap { size = $2 } /^Rss:/ && heap { print size, $2; exit }' "/proc/$1/smaps"; }
+
+# assert_heap PID KIB: at least this much, all of it in RAM.
+assert_heap() {
+    local size resident
+    read -r size resident < <(heap_kib "$1")
+    [[ ${size:-0} -ge $2 && $resident -eq $size ]] || fail "heap of $1: ${size:-none} kB, ${resident:-0} kB of it in RAM"
+}
+
+is_serving() { [[ -S $1 ]]; }
+
+serve() {
+    start "$DUENDE" "$@" nbdkit -f -U "$scratch/nbd" memory 64M allocator=malloc
+    wait_for_program "$pid" nbdkit
+    wait_for 10 is_serving "$scratch/nbd" || fail "$(cat "$scratch"/*.err)"
+}
+
+@test "a daemon holds its reserve, locked, before it serves" {
+    requires ipc_lock
+    serve --required --quiet --verbose --reserve=48M --
+    assert_heap "$pid" $((48 * 1024))
+    assert_locked "$pid"
+    run -0 cat "$scratch/process.err"
+    assert_output --partial ', heap 49'
+}
+
+@test "what it then allocates comes out of the reserve: the kernel is not asked" {
+    requires ipc_lock
+    requires python3
+    cat >"$scratch/grow.py" <<'END'
+import sys
+def size():
+    return [line for line in open("/proc/self/maps") if not line.rstrip().endswith("]") or "[heap]" in line]
+before = size()
+blocks = [bytearray(200000) for _ in range(200)]
+sys.exit(0 if size() == before else 1)
+END
+    run -0 "$DUENDE" --required --quiet --reserve=64M -- env PYTHONMALLOC=malloc python3 "$scratch/grow.py"
+    # Without a reserve the same program asks for each block.
+    run -1 "$DUENDE" --required --quiet -- env PYTHONMALLOC=malloc python3 "$scratch/grow.py"
+}
+
+@test "a chain of exec that clears the environment keeps the reserve to its end" {
+    requires ipc_lock
+    start "$DUENDE" --required --quiet --reserve=16M -- env -i sh -c 'exec sleep 100'
+    wait_for_program "$pid" sleep
+    assert_heap "$pid" $((16 * 1024))
+    assert_locked "$pid"
+}
+
+@test "tunables of the user are kept, and those of the reserve win" {
+    requires ipc_lock
+    GLIBC_TUNABLES=glibc.malloc.arena_max=9:glibc.malloc.tcache_count=3 run -0 --separate-stderr \
+        "$DUENDE" --required --quiet --reserve=1M -- printenv GLIBC_TUNABLES
+    assert_output 'glibc.malloc.tcache_count=3:glibc.malloc.top_pad=1048576:glibc.malloc.trim_threshold=9223372036854775807:glibc.malloc.mmap_max=0:glibc.malloc.arena_max=1'
+}
+
+@test "without --reserve nothing is said to the allocator" {
+    run -1 "$DUENDE" --quiet -- printenv GLIBC_TUNABLES
+}
+
+@test "a program with another allocator is refused, by its libraries or by its heap" {
+    requires ipc_lock
+    run -120 --separate-stderr "$DUENDE" --required --quiet --reserve=16M -- redis-server --version
+    assert_equal "$stderr" "duende-run: --reserve cannot work: COMMAND allocates through libjemalloc.so.2, not through glibc; leave out --reserve, and let COMMAND allocate its store before it serves"
+    # Nothing of its file tells: the one in LD_PRELOAD wins.
+    local allocator
+    allocator=$(ldd "$(type -P redis-server)" | awk '/libjemalloc/ { print $3 }')
+    LD_PRELOAD=$allocator run -120 --separate-stderr "$DUENDE" --required --quiet --reserve=16M -- touch "$scratch/ran"
+    [[ $stderr == *'memory not locked: --reserve: the allocator does not hold it'* ]] || fail "$stderr"
+    [[ ! -e $scratch/ran ]]
+}
+
+@test "static and musl programs, and --lock=on-fault, are refused; without --required they run with a warning" {
+    requires ipc_lock
+    local row
+    for row in "busybox true" "$BUILD/fixtures/hold-musl"; do
+        # shellcheck disable=SC2086 # a program and its arguments
+        run -120 --separate-stderr "$DUENDE" --required --quiet --reserve=16M -- $row
+        [[ $stderr == *'--reserve cannot work'* ]] || fail "$row: $stderr"
+    done
+    run -120 --separate-stderr "$DUENDE" --required --quiet --lock=on-fault --reserve=16M -- true
+    [[ $stderr == *'nothing is loaded early'* ]] || fail "$stderr"
+    run -0 --separate-stderr "$DUENDE" --reserve=16M -- busybox true
+    [[ $stderr == *'warning: --reserve cannot work: COMMAND is not dynamically linked'* ]] || fail "$stderr"
+}
+
+@test "--dry-run names the reserve as a step" {
+    run -0 "$DUENDE" --dry-run --reserve=16M -- true
+    assert_output --partial "let COMMAND's allocator hold 16384 kB (GLIBC_TUNABLES)"
+}
+
+@test "a reserve of no size is a usage error" {
+    local size
+    for size in 0 4095 17T unlimited -1 x ''; do
+        run -125 "$DUENDE" "--reserve=$size" -- true
+        assert_output --partial 'a size from 4K to 16T'
+    done
+}
+
+# --- --swap-device ---------------------------------------------------------------------------------------------------------
+
+@test "--swap-device is all or nothing: what takes a part away is a usage error" {
+    local option
+    for option in --children=forked --children=none --oom-score-adj=0; do
+        run -125 "$DUENDE" --swap-device "$option" -- true
+        assert_output --partial '--swap-device is all or nothing, and contradicts'
+    done
+    for option in io_flusher required lock_memory; do
+        printf '[duende-run]\n%s = false\n' "$option" >"$scratch/conf"
+        [[ $option != lock_memory ]] || continue
+        run -125 "$DUENDE" --config="$scratch/conf" --swap-device -- true
+        assert_output --partial "contradicts $option = false"
+    done
+    # Asking for it on the command line is asking for a lock.
+    run "$DUENDE" --config="$scratch/conf" --swap-device --dry-run -- true
+    assert_output --partial 'required     yes'
+}
+
+@test "a configuration file asks for --swap-device, and contradicts itself with file and line" {
+    printf '[duende-run]\nswap_device = true\n' >"$scratch/conf"
+    run "$DUENDE" --config="$scratch/conf" --dry-run -- true
+    assert_output --partial 'children     all'
+    printf '[duende-run]\nswap_device = true\nlock_memory = false\n' >"$scratch/conf"
+    run -125 "$DUENDE" --config="$scratch/conf" -- true
+    assert_output --partial "$scratch/conf:3: a lock that is required, and lock_memory = false (lines 2, 3)"
+}
+
+@test "where a part of --swap-device cannot be had, COMMAND does not run" {
+    run -120 setpriv --bounding-set -sys_resource --inh-caps -sys_resource \
+        "$DUENDE" --swap-device -- touch "$scratch/ran"
+    assert_output --partial 'SYS_RESOURCE'
+    [[ ! -e $scratch/ran ]]
+    run -120 "$DUENDE" --swap-device --lock=startup -- touch "$scratch/ran"
+    assert_output --partial 'leave out --lock'
+    run -120 "$DUENDE" --swap-device --memlock=64M -- touch "$scratch/ran"
+    assert_output --partial 'leave out --memlock'
+    [[ ! -e $scratch/ran ]]
+}
+
+@test "--swap-device goes with --status and --check, and with no other option of --status" {
+    start sleep 100
+    run -1 "$DUENDE" --status --swap-device "$pid"
+    assert_output --partial 'swap device     not ready'
+    run -1 "$DUENDE" --status --swap-device --quiet "$pid"
+    assert_output ''
+    run -1 "$DUENDE" --status --swap-device --json "$pid"
+    assert_output --partial '"swap_device":{"gate":"shut","reasons":[{"kind":"shut","text":"it is not locked, not locked full"}'
+    run -125 "$DUENDE" --status --swap-device --required "$pid"
+    run -125 "$DUENDE" --status --swap-device 4194305
+}
+
+@test "--check --swap-device says what this host would have to change" {
+    run "$DUENDE" --check --swap-device --json -- true
+    [[ $status -le 1 ]] || fail "$output"
+    python3 - "$output" <<'END'
+import json, sys
+names = {finding["name"] for finding in json.loads(sys.argv[1])["findings"]}
+boost = int(open("/proc/sys/vm/watermark_boost_factor").read())
+kept, total = int(open("/proc/sys/vm/min_free_kbytes").read()), 0
+for line in open("/proc/meminfo"):
+    if line.startswith("MemTotal:"):
+        total = int(line.split()[1])
+wanted = min(max(total // 20, 16384), 32768)
+assert ("watermark-boost" in names) == (boost > 0), names
+assert ("min-free" in names) == (kept < wanted), names
+assert "no-reserve" in names, names
+END
+    run "$DUENDE" --check --json -- true
+    refute_output --partial no-reserve
+}
