@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "common/lines.h"
 
-#include "common/cleanup.h"
 #include "common/procfs.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 void lines_begin(struct line_splitter *splitter, line_function *function, void *context)
 {
@@ -61,30 +57,17 @@ int lines_end(struct line_splitter *splitter)
 	return splitter->length == 0 ? 0 : hand_out_kept(splitter);
 }
 
+static int take_piece(char *bytes, size_t length, void *splitter)
+{
+	return lines_feed(splitter, bytes, length);
+}
+
 int lines_read(const char *path, line_function *function, void *context)
 {
-	cleanup_close int descriptor = -1;
-	char full[PATH_MAX], buffer[16384];
 	struct line_splitter splitter;
-	int result = procfs_path(full, sizeof(full), "%s", path);
+	int result;
 
-	if (result != 0)
-		return result;
-	descriptor = open(full, O_RDONLY | O_CLOEXEC);
-	if (descriptor < 0)
-		return -errno;
 	lines_begin(&splitter, function, context);
-	for (;;) {
-		ssize_t length = read(descriptor, buffer, sizeof(buffer));
-
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length < 0)
-			return -errno;
-		if (length == 0)
-			return lines_end(&splitter);
-		result = lines_feed(&splitter, buffer, (size_t)length);
-		if (result != 0)
-			return result;
-	}
+	result = procfs_stream(path, take_piece, &splitter);
+	return result != 0 ? result : lines_end(&splitter);
 }

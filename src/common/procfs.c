@@ -59,6 +59,30 @@ ssize_t procfs_read(const char *path, char *text, size_t size)
 	return (ssize_t)length;
 }
 
+int procfs_stream(const char *path, procfs_piece_function *function, void *context)
+{
+	char full[PATH_MAX], buffer[16384];
+	cleanup_close int descriptor = -1;
+	int result = procfs_path(full, sizeof(full), "%s", path);
+
+	if (result != 0)
+		return result;
+	descriptor = open(full, O_RDONLY | O_CLOEXEC);
+	if (descriptor < 0)
+		return -errno;
+	for (;;) {
+		ssize_t length = read(descriptor, buffer, sizeof(buffer));
+
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length <= 0)
+			return length < 0 ? -errno : 0;
+		result = function(buffer, (size_t)length, context);
+		if (result != 0)
+			return result;
+	}
+}
+
 static const char *status_field(const char *status, const char *name)
 {
 	size_t length = strlen(name);

@@ -19,6 +19,13 @@ int procfs_path(char *path, size_t size, const char *format, ...)
  * or -errno of openat(2) or read(2); a file that is larger than that: -EFBIG. EINTR is retried. */
 ssize_t procfs_read(const char *path, char *text, size_t size);
 
+/* Called with each piece of a file, which it may change. Anything but 0 ends the reading with that value. */
+typedef int procfs_piece_function(char *bytes, size_t length, void *context);
+
+/* Reads root + path to its end, in constant memory. Returns 0, what `function` returned, or -errno of open(2) or
+ * read(2). EINTR is retried. */
+int procfs_stream(const char *path, procfs_piece_function *function, void *context);
+
 /* Reads the decimal number behind "NAME:" in the text of /proc/PID/status (proc_pid_status(5)); a
  * unit (kB) is not applied. Returns 0 or -ENOENT. */
 int procfs_status_number(const char *status, const char *name, uint64_t *value);

@@ -128,7 +128,7 @@ static bool take_status_number(const char *name, const char *value, struct proce
 
 static bool take_capability_set(const char *name, const char *value, struct process *process)
 {
-	struct process_capability *sets = &process->ipc_lock;
+	struct capability_sets *sets = &process->ipc_lock;
 	bool held = (strtoull(value, NULL, 16) >> CAP_IPC_LOCK & 1) != 0;
 
 	if (strcmp(name, "CapInh") == 0)

@@ -3,6 +3,7 @@
 #ifndef DUENDE_PROCESS_H
 #define DUENDE_PROCESS_H
 
+#include "common/capability.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,11 +19,6 @@ enum user_namespace {
 	USER_NAMESPACE_UNKNOWN,
 	USER_NAMESPACE_INITIAL,
 	USER_NAMESPACE_OTHER, /* capabilities do not reach mlock(2) */
-};
-
-/* CAP_IPC_LOCK in each set. */
-struct process_capability {
-	bool effective, permitted, inheritable, ambient, bounding;
 };
 
 /* Bytes; SIZE_UNLIMITED. */
@@ -55,7 +51,7 @@ struct process {
 	uint64_t peak_virtual_kib, peak_resident_kib, page_tables_kib; /* VmPeak VmHWM VmPTE */
 	uint64_t threads;
 	bool has_capability;
-	struct process_capability ipc_lock;
+	struct capability_sets ipc_lock;
 
 	enum user_namespace user_namespace;
 	struct process_limit memlock, stack;

@@ -171,32 +171,21 @@ static int judge_mapping(const struct mapping *mapping, void *context)
 	return 0;
 }
 
+static int take_piece(char *bytes, size_t length, void *parser)
+{
+	return smaps_feed(parser, bytes, length);
+}
+
 static int read_smaps(struct reading *reading)
 {
-	cleanup_close int descriptor = -1;
 	struct smaps_parser parser;
-	char buffer[8192], path[64];
-	int error = procfs_path(path, sizeof(path), "%s/smaps", reading->residency.process);
+	char path[64];
+	int error;
 
-	if (error != 0)
-		return error;
-	descriptor = open(path, O_RDONLY | O_CLOEXEC);
-	if (descriptor < 0)
-		return -errno;
+	snprintf(path, sizeof(path), "%s/smaps", reading->residency.process);
 	smaps_begin(&parser, judge_mapping, reading);
-	for (;;) {
-		ssize_t length = read(descriptor, buffer, sizeof(buffer));
-
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length < 0)
-			return -errno;
-		if (length == 0)
-			return smaps_end(&parser);
-		error = smaps_feed(&parser, buffer, (size_t)length);
-		if (error != 0)
-			return error;
-	}
+	error = procfs_stream(path, take_piece, &parser);
+	return error != 0 ? error : smaps_end(&parser);
 }
 
 /* A kernel thread or a zombie has a status without these lines. */

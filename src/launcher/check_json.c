@@ -3,26 +3,10 @@
  * of --status. */
 #include "launcher/check.h"
 
-#include "common/json.h"
-#include "common/size.h"
 #include "launcher/report.h"
+#include "launcher/report_json.h"
 
 #define SCHEMA_VERSION 1
-
-static void write_size(struct json *json, const char *name, bool known, uint64_t bytes)
-{
-	if (!known)
-		json_null(json, name);
-	else if (bytes == SIZE_UNLIMITED)
-		json_signed(json, name, -1);
-	else
-		json_number(json, name, bytes);
-}
-
-static void write_text(struct json *json, const char *name, const char *text)
-{
-	json_string(json, name, text[0] != '\0' ? text : NULL);
-}
 
 const char *check_answer_name(enum check_answer answer)
 {
@@ -65,7 +49,7 @@ static void write_feature(struct json *json, const char *name, enum kernel_featu
 static void write_kernel(struct json *json, const struct check *check)
 {
 	json_begin_object(json, "kernel");
-	write_text(json, "release", check->kernel_release);
+	report_json_text(json, "release", check->kernel_release);
 	write_feature(json, "mcl_onfault", check->features.lock_on_fault);
 	write_feature(json, "io_flusher", check->features.io_flusher);
 	json_end_object(json);
@@ -75,7 +59,6 @@ static void write_privileges(struct json *json, const struct check *check)
 {
 	const struct facts *facts = &check->rehearsal->facts;
 	const struct privileges *privileges = &facts->privileges;
-	const struct capability_sets *sets = &privileges->ipc_lock;
 
 	json_begin_object(json, "user");
 	json_number(json, "id", privileges->effective_user);
@@ -84,12 +67,7 @@ static void write_privileges(struct json *json, const struct check *check)
 	json_bool(json, "no_new_privs", privileges->no_new_privileges);
 	json_end_object(json);
 	json_begin_object(json, "cap_ipc_lock");
-	json_bool(json, "effective", sets->effective);
-	json_bool(json, "permitted", sets->permitted);
-	json_bool(json, "inheritable", sets->inheritable);
-	json_bool(json, "ambient", sets->ambient);
-	json_bool(json, "bounding", sets->bounding);
-	json_bool(json, "honoured", facts->capability_honoured);
+	report_json_capability(json, &privileges->ipc_lock, facts->capability_honoured);
 	json_end_object(json);
 }
 
@@ -98,11 +76,11 @@ static void write_limits(struct json *json, const struct check *check)
 	const struct facts *facts = &check->rehearsal->facts;
 
 	json_begin_object(json, "memlock");
-	write_size(json, "soft_bytes", facts->memlock_known, facts->memlock.soft);
-	write_size(json, "hard_bytes", facts->memlock_known, facts->memlock.hard);
+	report_json_limit(json, "soft_bytes", facts->memlock_known, facts->memlock.soft);
+	report_json_limit(json, "hard_bytes", facts->memlock_known, facts->memlock.hard);
 	json_bool(json, "may_be_raised", check->rehearsal->hard_limit_may_be_raised);
 	json_end_object(json);
-	write_size(json, "stack_soft_bytes", check->has_stack, check->stack.soft);
+	report_json_limit(json, "stack_soft_bytes", check->has_stack, check->stack.soft);
 }
 
 static void write_calls(struct json *json, const struct check *check)
@@ -122,7 +100,7 @@ static void write_confinement(struct json *json, const struct check *check)
 
 	json_bool(json, "seccomp_filter", facts->privileges.seccomp_filter);
 	write_calls(json, check);
-	write_text(json, "security_label", check->security_label);
+	report_json_text(json, "security_label", check->security_label);
 	if (check->yama_scope >= 0)
 		json_number(json, "yama_ptrace_scope", (uint64_t)check->yama_scope);
 	else
@@ -135,14 +113,6 @@ static void write_confinement(struct json *json, const struct check *check)
 	json_bool(json, "io_flusher", check->io_flusher);
 }
 
-static void write_group_limit(struct json *json, const char *name, const struct cgroup_limit *limit)
-{
-	json_begin_object(json, name);
-	write_size(json, "bytes", limit->known, limit->bytes);
-	write_text(json, "group", limit->group);
-	json_end_object(json);
-}
-
 static void write_control_group(struct json *json, const struct check *check)
 {
 	const struct cgroup *cgroup = &check->cgroup;
@@ -152,14 +122,7 @@ static void write_control_group(struct json *json, const struct check *check)
 		return;
 	}
 	json_begin_object(json, "cgroup");
-	json_number(json, "version", cgroup->version == CGROUP_V1 ? 1 : 2);
-	json_string(json, "path", cgroup->path);
-	write_group_limit(json, "max", &cgroup->max);
-	write_group_limit(json, "high", &cgroup->high);
-	write_group_limit(json, "swap_max", &cgroup->swap_max);
-	write_group_limit(json, "memory_and_swap_max", &cgroup->memsw_max);
-	write_size(json, "current_bytes", cgroup->current.known, cgroup->current.bytes);
-	write_size(json, "room_bytes", cgroup->room.known, cgroup->room.bytes);
+	report_json_cgroup(json, cgroup);
 	json_end_object(json);
 }
 
@@ -174,11 +137,11 @@ static void write_command(struct json *json, const struct check *check)
 		return;
 	}
 	json_begin_object(json, "command");
-	write_text(json, "path", target->path);
-	write_text(json, "program", target->program);
+	report_json_text(json, "path", target->path);
+	report_json_text(json, "program", target->program);
 	json_string(json, "kind", report_kind(target->kind));
 	json_string(json, "abi", target->kind == TARGET_ABSENT ? NULL : abi_name(target->elf.abi));
-	write_text(json, "loader", target->elf.interpreter);
+	report_json_text(json, "loader", target->elf.interpreter);
 	json_end_object(json);
 }
 
@@ -212,8 +175,8 @@ static void write_plan(struct json *json, const struct check *check)
 	json_bool(json, "required", check->request->required);
 	json_string(json, "lock", report_lock(check->request, &rehearsal->plan));
 	json_string(json, "children", report_children(check->request));
-	write_size(json, "memlock_soft_bytes", true, rehearsal->plan.memlock.soft);
-	write_size(json, "memlock_hard_bytes", true, rehearsal->plan.memlock.hard);
+	report_json_limit(json, "memlock_soft_bytes", true, rehearsal->plan.memlock.soft);
+	report_json_limit(json, "memlock_hard_bytes", true, rehearsal->plan.memlock.hard);
 	json_end_object(json);
 }
 
@@ -227,7 +190,7 @@ static void write_findings(struct json *json, const struct verdict *verdict)
 		json_string(json, "name", finding->name);
 		json_string(json, "severity", check_severity_name(finding->severity));
 		json_string(json, "text", finding->text);
-		write_text(json, "remedy", finding->remedy);
+		report_json_text(json, "remedy", finding->remedy);
 		json_end_object(json);
 	}
 	json_end_array(json);
@@ -243,7 +206,7 @@ void check_print_json(const struct check *check, const struct verdict *verdict)
 	json_string(&json, "verdict", check_answer_name(verdict->answer));
 	json_string(&json, "cause", first != NULL ? verdict->cause : NULL);
 	json_string(&json, "reason", first != NULL ? first->text : NULL);
-	write_text(&json, "remedy", first != NULL ? first->remedy : "");
+	report_json_text(&json, "remedy", first != NULL ? first->remedy : "");
 	json_string(&json, "place", place_word(check->place));
 	write_kernel(&json, check);
 	write_privileges(&json, check);

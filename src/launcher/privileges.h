@@ -4,14 +4,11 @@
 #ifndef DUENDE_PRIVILEGES_H
 #define DUENDE_PRIVILEGES_H
 
+#include "common/capability.h"
 #include "common/failure.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-
-struct capability_sets {
-	bool effective, permitted, inheritable, ambient, bounding;
-};
 
 /* The file of duende-run has CAP_IPC_LOCK among its capabilities (setcap(8)), and execve(2) did not
  * grant it. */

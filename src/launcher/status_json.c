@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/status_report.h"
 
-#include "common/json.h"
 #include "common/size.h"
 #include "inspect/advice.h"
+#include "launcher/report_json.h"
 
 static void write_kib(struct json *json, const char *name, uint64_t kib)
 {
 	json_number(json, name, kib * 1024);
-}
-
-/* -1 stands for "unlimited", as in prlimit(1) and in Docker's ulimits. */
-static void write_limit_value(struct json *json, const char *name, bool known, uint64_t bytes)
-{
-	if (!known)
-		json_null(json, name);
-	else if (bytes == SIZE_UNLIMITED)
-		json_signed(json, name, -1);
-	else
-		json_number(json, name, bytes);
 }
 
 /* --- process and verdict ------------------------------------------------------------------------ */
@@ -105,10 +94,10 @@ static void write_memlock(struct json *json, const struct status *status)
 	const struct process_limit *limit = &status->process.memlock;
 
 	json_begin_object(json, "memlock");
-	write_limit_value(json, "soft_bytes", limit->known, limit->soft);
-	write_limit_value(json, "hard_bytes", limit->known, limit->hard);
+	report_json_limit(json, "soft_bytes", limit->known, limit->soft);
+	report_json_limit(json, "hard_bytes", limit->known, limit->hard);
 	json_string(json, "headroom", kinds[status->headroom_kind]);
-	write_limit_value(json, "headroom_bytes", status->headroom_kind != HEADROOM_UNKNOWN,
+	report_json_limit(json, "headroom_bytes", status->headroom_kind != HEADROOM_UNKNOWN,
 			  status->headroom_kind == HEADROOM_FINITE ? status->headroom
 								   : SIZE_UNLIMITED);
 	json_end_object(json);
@@ -117,15 +106,9 @@ static void write_memlock(struct json *json, const struct status *status)
 static void write_capability(struct json *json, const struct process *process)
 {
 	static const char *const namespaces[] = {NULL, "initial", "other"};
-	const struct process_capability *sets = &process->ipc_lock;
 
 	json_begin_object(json, "cap_ipc_lock");
-	json_bool(json, "honoured", process_lock_capability_honoured(process));
-	json_bool(json, "effective", sets->effective);
-	json_bool(json, "permitted", sets->permitted);
-	json_bool(json, "inheritable", sets->inheritable);
-	json_bool(json, "ambient", sets->ambient);
-	json_bool(json, "bounding", sets->bounding);
+	report_json_capability(json, &process->ipc_lock, process_lock_capability_honoured(process));
 	json_string(json, "user_namespace", namespaces[process->user_namespace]);
 	json_end_object(json);
 }
@@ -176,24 +159,6 @@ static void write_threads(struct json *json, const struct status *status)
 	json_end_object(json);
 }
 
-static void write_cgroup_limit(struct json *json, const char *name,
-			       const struct cgroup_limit *limit)
-{
-	json_begin_object(json, name);
-	write_limit_value(json, "bytes", limit->known, limit->bytes);
-	json_string(json, "group",
-		    limit->known && limit->bytes != SIZE_UNLIMITED ? limit->group : NULL);
-	json_end_object(json);
-}
-
-static void write_figure(struct json *json, const char *name, const struct cgroup_figure *figure)
-{
-	if (figure->known)
-		json_number(json, name, figure->bytes);
-	else
-		json_null(json, name);
-}
-
 static void write_cgroup(struct json *json, const struct status *status)
 {
 	const struct cgroup *cgroup = &status->cgroup;
@@ -203,16 +168,7 @@ static void write_cgroup(struct json *json, const struct status *status)
 		return;
 	}
 	json_begin_object(json, "cgroup");
-	json_number(json, "version", (uint64_t)cgroup->version);
-	json_string(json, "path", cgroup->path);
-	json_bool(json, "visible", cgroup->folder[0] != '\0');
-	write_cgroup_limit(json, "max", &cgroup->max);
-	write_cgroup_limit(json, "high", &cgroup->high);
-	write_cgroup_limit(json, "swap_max", &cgroup->swap_max);
-	write_cgroup_limit(json, "memory_and_swap_max", &cgroup->memsw_max);
-	write_figure(json, "current_bytes", &cgroup->current);
-	write_figure(json, "swap_current_bytes", &cgroup->swap_current);
-	write_figure(json, "room_bytes", &cgroup->room);
+	report_json_cgroup(json, cgroup);
 	json_end_object(json);
 }
 

@@ -181,7 +181,7 @@ static void write_limit(const struct status *status)
 
 static void write_capability(const struct process *process)
 {
-	const struct process_capability *sets = &process->ipc_lock;
+	const struct capability_sets *sets = &process->ipc_lock;
 
 	if (!sets->effective && !sets->permitted && !sets->inheritable && !sets->ambient &&
 	    !sets->bounding) {
