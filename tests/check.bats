@@ -146,7 +146,7 @@ memory_group_parent() {
 }
 
 in_memory_group() {
-    requires memory_group
+    requires memory_group "vm/scenarios/check.sh has version 2"
     group=$(memory_group_parent)/duende-check.$$
     mkdir "$group"
     echo "$1" >"$group/memory.limit_in_bytes"
@@ -252,7 +252,7 @@ program_with() {
 }
 
 @test "a user and a finite limit: the remedy of bare metal works" {
-    requires unlimited_memlock
+    requires unlimited_memlock "vm/scenarios/check.sh has it too"
     requires bare_metal
     within=(setpriv --bounding-set=-sys_resource)
     on_bare_metal
@@ -387,7 +387,7 @@ assert_finding_after_check() {
 
 @test "a user namespace: the limit raised before it works" {
     requires user_namespaces
-    requires unlimited_memlock
+    requires unlimited_memlock "vm/scenarios/check.sh has it too"
     within=(prlimit --memlock=unlimited unshare --user --map-root-user)
     works
 }
@@ -845,7 +845,7 @@ names_in_source() {
     {
         sed -n '/^const char \*cause_name/,/^}/p' "$REPO/src/launcher/remedy.c" | sed -nE 's/.*= "([a-z-]+)".*/\1/p' | grep -vx none
         sed -n '/^const char \*attribute_name/,/^}/p' "$REPO/src/launcher/attributes.c" | grep -oE '"[a-z-]+"'
-        tr -d '\n\t' <"$REPO/src/launcher/check_findings.c" | grep -oE 'check_add\(verdict, ?("[a-z-]+"|[^,]*\? ?"[a-z-]+" ?: ?"[a-z-]+")' | grep -oE '"[a-z-]+"'
+        cat "$REPO"/src/launcher/check_{findings,swap_device}.c | tr -d '\n\t' | grep -oE 'check_add\(verdict, ?("[a-z-]+"|[^,]*\? ?"[a-z-]+" ?: ?"[a-z-]+")' | grep -oE '"[a-z-]+"'
         tr -d '\n\t' <"$REPO/src/launcher/check_judge.c" | grep -oE '(conclude\(verdict, ?CHECK_[A-Z]+, ?|return |[?:] ?)"[a-z-]+"' | grep -oE '"[a-z-]+"' | grep -vE '"(a|the|none)"'
     } | tr -d '"' | sort -u
 }
