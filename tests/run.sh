@@ -5,6 +5,7 @@
 #   tests/run.sh              everything (under half an hour)
 #   tests/run.sh --quick      what takes seconds: no daemons, containers, machines (under 3 minutes)
 #   tests/run.sh SUITE...     these alone, by name: build unit lint fuzz, or tests/SUITE.bats
+#   tests/run.sh --install    no test: install what they need
 #
 # The last line is "N passed, N failed, N skipped"; every skip is listed with its reason before it.
 # Environment: CI=true makes a skip of something that can run here a failure; DUENDE_NESTED=1 (set by
@@ -269,6 +270,7 @@ selected_suites() {
 main() {
     local suite suites skip failure
     install_packages
+    [ "${1:-}" != --install ] || return 0
     mapfile -t suites < <(selected_suites "$@")
     for suite in "${suites[@]}"; do
         if [ "$suite" = containers ] && [[ " ${suites[*]} " = *" vm "* ]]; then
@@ -293,7 +295,7 @@ main() {
 
 case ${1:-} in
     -h | --help)
-        sed -n '3,14s/^# \{0,1\}//p' "$0"
+        sed -n '3,15s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
 esac
