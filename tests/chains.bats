@@ -149,7 +149,7 @@ assert_chain_is_locked() {
 
 @test "setpriv that changes user where the limit is unlimited: the daemon is locked" {
     requires setpriv
-    requires unlimited_memlock
+    requires unlimited_memlock "vm/scenarios/chains.sh has it too"
     assert_chain_is_locked setpriv --reuid=65534 --regid=65534 --clear-groups
     assert_equal "$(stat --format=%u "/proc/$pid/task")" 65534
 }

@@ -102,7 +102,7 @@ make_own_folder() {
 }
 
 @test "docker, user 1000: an unlimited limit works too" {
-    requires unlimited_memlock
+    requires unlimited_memlock "vm/scenarios/docker.sh has the launch"
     check --user 1000 --ulimit "memlock=$FINITE:$FINITE"
     [[ $(sed -n 's/^remedy  *//p' <<<"$output") == 'docker run --ulimit memlock=-1:-1 '* ]] || fail "$output"
     check --user 1000 --ulimit memlock=-1:-1

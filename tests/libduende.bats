@@ -433,7 +433,7 @@ ${limit/:/ }
 }
 
 @test "the limit becomes unlimited where privilege allows" {
-    requires sys_resource
+    requires sys_resource "vm/scenarios/libduende.sh has it too"
     daemon_runs prlimit --memlock=65536:8388608 : lock-required limit
     daemon_says '0 success -' '-1 -1'
 }
@@ -441,7 +441,7 @@ ${limit/:/ }
 @test "an unlimited limit needs no capability" {
     requires root
     requires setpriv
-    requires unlimited_memlock
+    requires unlimited_memlock "vm/scenarios/libduende.sh has it too"
     daemon_holds 2 prlimit --memlock=65536:unlimited "${unprivileged[@]}" : lock-required limit
     assert_equal "$(answers)" '0 success -
 -1 -1'

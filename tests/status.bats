@@ -138,14 +138,14 @@ unprivileged=(setpriv '--bounding-set=-ipc_lock,-sys_resource')
 
 @test "huge pages of hugetlbfs are no reason to call a process unlocked" {
     requires ipc_lock
-    requires huge_pages
+    requires huge_pages "vm/scenarios/status.sh has it too"
     enter huge
     assert_status locked-full "$pid"
 }
 
 @test "a mapping of device memory is no reason to call a process unlocked" {
     requires ipc_lock
-    requires io_uring
+    requires io_uring "vm/scenarios/status.sh has it too"
     enter ring
     assert_status locked-full "$pid"
     run "$DUENDE" --status "$pid"
@@ -175,7 +175,7 @@ unprivileged=(setpriv '--bounding-set=-ipc_lock,-sys_resource')
 }
 
 @test "a zombie and a kernel thread have no memory that could be locked" {
-    requires kernel_threads
+    requires kernel_threads "vm/scenarios/status.sh has it too"
     local child
     enter zombie
     child=$(sed -n 's/^child //p' "$scratch/process.out")
@@ -223,7 +223,7 @@ unprivileged=(setpriv '--bounding-set=-ipc_lock,-sys_resource')
 }
 
 @test "each thread that lacks the I/O flusher flag is named where another one has it" {
-    requires sys_resource
+    requires sys_resource "vm/scenarios/status.sh has it too"
     enter one-flusher
     assert_status not-locked "$pid"
     run "$DUENDE" --status "$pid"
@@ -387,7 +387,7 @@ unprivileged=(setpriv '--bounding-set=-ipc_lock,-sys_resource')
     enter threads
     memlock=$("$DUENDE" --status --advise "$pid" | sed -nE 's/^advice +--memlock=([0-9]+M).*/\1/p')
     [[ -n $memlock && ${memlock%M} -le $(($(ulimit -Hl) / 1024)) || $(ulimit -Hl) == unlimited ]] ||
-        skip "the hard limit $(ulimit -Hl) kB is below $memlock"
+        skip "the hard limit $(ulimit -Hl) kB is below $memlock; vm/scenarios/status.sh has it too"
     stop_processes && rm "$scratch/process.out"
     enter threads "${unprivileged[@]}" "$DUENDE" -r --no-config --memlock="$memlock"
     assert_status locked-full "$pid"

@@ -169,56 +169,66 @@ static void read_figure(const char *folder, const char *file, struct cgroup_figu
 		figure->known = read_bytes(folder, file, &figure->bytes);
 }
 
-/* Keeps the least; of equal ones that which is nearest to the process. */
-static void read_limit(const char *folder, const char *file, const char *group,
-		       struct cgroup_limit *limit)
+/* Keeps the least; of equal ones that which is nearest to the process. Returns that of this group. */
+static struct cgroup_figure read_limit(const char *folder, const char *file, const char *group,
+				       struct cgroup_limit *limit)
 {
-	uint64_t bytes;
+	struct cgroup_figure own = {false, 0};
 
-	if (!read_bytes(folder, file, &bytes) || (limit->known && bytes >= limit->bytes))
-		return;
+	read_figure(folder, file, &own);
+	if (!own.known || (limit->known && own.bytes >= limit->bytes))
+		return own;
 	limit->known = true;
-	limit->bytes = bytes;
+	limit->bytes = own.bytes;
 	copy_text(limit->group, *group != '\0' ? group : "/");
+	return own;
 }
 
-static void read_room(const char *folder, const char *limit_file, const char *use_file,
+static void read_room(const char *folder, const struct cgroup_figure *limit, const char *use_file,
 		      struct cgroup_figure *room)
 {
-	uint64_t limit, use, left;
+	uint64_t use, left;
 
-	if (!read_bytes(folder, limit_file, &limit) || limit == SIZE_UNLIMITED ||
-	    !read_bytes(folder, use_file, &use))
+	if (!limit->known || limit->bytes == SIZE_UNLIMITED || !read_bytes(folder, use_file, &use))
 		return;
-	left = use < limit ? limit - use : 0;
+	left = use < limit->bytes ? limit->bytes - use : 0;
 	if (!room->known || left < room->bytes)
 		*room = (struct cgroup_figure){true, left};
 }
 
 static void read_level_v2(const char *folder, const char *group, struct cgroup *cgroup)
 {
-	read_limit(folder, "memory.max", group, &cgroup->max);
+	struct cgroup_figure max = read_limit(folder, "memory.max", group, &cgroup->max);
+
 	read_limit(folder, "memory.high", group, &cgroup->high);
 	read_limit(folder, "memory.swap.max", group, &cgroup->swap_max);
 	read_figure(folder, "memory.current", &cgroup->current);
 	read_figure(folder, "memory.swap.current", &cgroup->swap_current);
-	read_room(folder, "memory.max", "memory.current", &cgroup->room);
+	read_room(folder, &max, "memory.current", &cgroup->room);
 }
 
-static void read_level_v1(const char *folder, const char *group, struct cgroup *cgroup)
+static void read_swap_v1(const char *folder, struct cgroup *cgroup)
 {
 	struct cgroup_figure both = {false, 0};
 
-	read_limit(folder, "memory.limit_in_bytes", group, &cgroup->max);
-	read_limit(folder, "memory.memsw.limit_in_bytes", group, &cgroup->memsw_max);
-	read_figure(folder, "memory.usage_in_bytes", &cgroup->current);
+	if (cgroup->swap_current.known)
+		return;
 	read_figure(folder, "memory.memsw.usage_in_bytes", &both);
-	if (!cgroup->swap_current.known && both.known && cgroup->current.known)
+	if (both.known && cgroup->current.known)
 		cgroup->swap_current =
 			(struct cgroup_figure){true, both.bytes > cgroup->current.bytes
 							     ? both.bytes - cgroup->current.bytes
 							     : 0};
-	read_room(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", &cgroup->room);
+}
+
+static void read_level_v1(const char *folder, const char *group, struct cgroup *cgroup)
+{
+	struct cgroup_figure max = read_limit(folder, "memory.limit_in_bytes", group, &cgroup->max);
+
+	read_limit(folder, "memory.memsw.limit_in_bytes", group, &cgroup->memsw_max);
+	read_figure(folder, "memory.usage_in_bytes", &cgroup->current);
+	read_swap_v1(folder, cgroup);
+	read_room(folder, &max, "memory.usage_in_bytes", &cgroup->room);
 }
 
 /* In v1 a group without use_hierarchy leaves those below it alone; since 5.11 there is none. */
@@ -279,6 +289,15 @@ static bool find_folder(struct cgroup *cgroup, struct cgroup_mount *mount)
 	return false;
 }
 
+/* The root group, and one without the memory controller, have no such files, and no such limits. */
+static void assume_no_limit(struct cgroup_limit *limit)
+{
+	if (limit->known)
+		return;
+	limit->known = true;
+	limit->bytes = SIZE_UNLIMITED;
+}
+
 int cgroup_read(pid_t pid, struct cgroup *cgroup)
 {
 	struct cgroup_mount mount = {.wanted = CGROUP_NONE};
@@ -290,7 +309,13 @@ int cgroup_read(pid_t pid, struct cgroup *cgroup)
 	result = lines_read(path, cgroup_parse_membership, cgroup);
 	if (result != 0 || cgroup->version == CGROUP_NONE)
 		return result;
-	if (find_folder(cgroup, &mount))
-		walk_up(strlen(mount.point), cgroup);
+	if (!find_folder(cgroup, &mount))
+		return 0;
+	walk_up(strlen(mount.point), cgroup);
+	if (cgroup->version == CGROUP_V2) {
+		assume_no_limit(&cgroup->max);
+		assume_no_limit(&cgroup->high);
+		assume_no_limit(&cgroup->swap_max);
+	}
 	return 0;
 }

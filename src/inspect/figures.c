@@ -101,21 +101,23 @@ static int read_maps(pid_t pid, struct figures *figures)
 	return result;
 }
 
-int figures_read_status(pid_t pid, struct figures *figures)
+int figures_take(const struct process *process, struct figures *figures)
+{
+	*figures = (struct figures){
+		.virtual_kib = process->virtual_kib,
+		.locked_kib = process->locked_kib,
+		.resident_kib = process->resident_kib,
+		.swapped_kib = process->swapped_kib,
+	};
+	return process->has_memory ? 0 : -ESRCH;
+}
+
+static int read_first_line(pid_t pid, struct figures *figures)
 {
 	struct process process = {.pid = pid};
 	int result = process_read_status(&process);
 
-	*figures = (struct figures){0};
-	if (result != 0)
-		return result;
-	if (!process.has_memory)
-		return -ESRCH;
-	figures->virtual_kib = process.virtual_kib;
-	figures->locked_kib = process.locked_kib;
-	figures->resident_kib = process.resident_kib;
-	figures->swapped_kib = process.swapped_kib;
-	return 0;
+	return result != 0 ? result : figures_take(&process, figures);
 }
 
 static bool same_numbers(const struct figures *one, const struct figures *other)
@@ -128,14 +130,11 @@ int figures_read(pid_t pid, struct figures *figures)
 {
 	for (unsigned attempt = 1;; attempt++) {
 		struct figures after;
-		int result;
+		int result = read_maps(pid, figures);
 
-		result = figures_read_status(pid, figures);
-		if (result == 0)
-			result = read_maps(pid, figures);
 		/* The numbers and the mappings must be of the same moment. */
 		if (result == 0)
-			result = figures_read_status(pid, &after);
+			result = read_first_line(pid, &after);
 		if (result != 0)
 			return result;
 		if (figures->mapped && same_numbers(figures, &after))
@@ -143,6 +142,7 @@ int figures_read(pid_t pid, struct figures *figures)
 		figures->mapped = false;
 		if (attempt == READ_ATTEMPTS)
 			return 0;
+		*figures = after;
 	}
 }
 
@@ -181,13 +181,25 @@ bool figures_prove_unlocked(const struct figures *figures)
 	return counter_is_sane(figures) && figures->locked_kib == 0;
 }
 
+static int add_gate(char *line, void *context)
+{
+	uint64_t *gate_kib = context;
+	struct mapping mapping;
+
+	if (!smaps_parse_header(line, &mapping))
+		return -EINVAL;
+	if (is_gate(mapping.name))
+		*gate_kib += mapping.size_kib;
+	return 0;
+}
+
 bool figures_may_prove_locked(const struct figures *figures)
 {
-	struct figures own;
+	uint64_t gate_kib = 0;
 
 	return counter_is_sane(figures) && figures->locked_kib > 0 &&
-	       figures_read(getpid(), &own) == 0 && own.mapped &&
-	       figures->locked_kib + own.gate_kib == figures->virtual_kib;
+	       lines_read("/proc/self/maps", add_gate, &gate_kib) == 0 &&
+	       figures->locked_kib + gate_kib == figures->virtual_kib;
 }
 
 struct search {

@@ -27,11 +27,14 @@ struct figures {
 	bool elsewhere_known;
 };
 
-/* The first line of the figures alone. Returns 0 or: -ENOENT no such process, -ESRCH it has no memory (any more),
- * or another errno of open(2) and read(2). */
-int figures_read_status(pid_t pid, struct figures *figures);
-/* And all the rest. Returns as figures_read_status(), or -EACCES: `maps` and the like may not be read, the first
- * line is valid. */
+struct process;
+
+/* The first line of the figures alone, as process_open() has read it. Returns 0, or -ESRCH: it has no memory (any
+ * more). */
+int figures_take(const struct process *process, struct figures *figures);
+/* And all the rest, for a first line that is there. Returns 0 or: -ENOENT no such process, -ESRCH it has no memory
+ * any more, -EACCES `maps` and the like may not be read, the first line is valid; or another errno of open(2) and
+ * read(2). */
 int figures_read(pid_t pid, struct figures *figures);
 
 /* No mapping is locked. The first line suffices. */

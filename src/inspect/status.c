@@ -127,7 +127,7 @@ static int judge_by_smaps(struct status *status)
 static void judge_memory(struct status *status, enum status_depth depth)
 {
 	struct figures figures;
-	int result = figures_read_status(status->process.pid, &figures);
+	int result = figures_take(&status->process, &figures);
 
 	if (result == 0 && depth == STATUS_VERDICT_ONLY && figures_prove_unlocked(&figures)) {
 		take_figures(status, &figures);

@@ -147,7 +147,7 @@ static void no_process_for_the_tracer(void **state)
 	struct place_under_test *place = *state;
 
 	fail_to_trace(place, EAGAIN);
-	assert_answer(place, CHECK_NO, "process-limit");
+	assert_answer(place, CHECK_UNKNOWN, "process-limit");
 }
 
 static void yama_is_a_note_where_no_tracer_is_needed(void **state)
