@@ -9,6 +9,7 @@
 #include "launcher/remedy.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +23,46 @@
 #define PR_GET_IO_FLUSHER 58
 #endif
 
+/* The kernel would allow it (kernel/sched/core.c user_check_sched_setscheduler()): what refuses is a filter, which
+ * systemd's RestrictRealtime= makes. */
+static bool may_be_realtime(int priority)
+{
+	char status[4096];
+	uint64_t effective = 0;
+	struct limit_pair limit;
+
+	if (procfs_read("/proc/self/status", status, sizeof(status)) > 0)
+		procfs_status_mask(status, "CapEff", &effective);
+	return (effective >> CAP_SYS_NICE & 1) != 0 ||
+	       (limits_read(RLIMIT_RTPRIO, &limit) == 0 && limit.soft >= (uint64_t)priority);
+}
+
 static int refuse(struct failure *failure, int error_number, const char *call, const char *what,
 		  const char *cause, const char *remedy)
 {
 	failure_set(failure, EXIT_NOT_LOCKED, error_number, call, "%s cannot be set", what);
 	return failure_explain(failure, cause, remedy);
+}
+
+/* systemd.exec(5) has a setting for each of them, which needs no capability, or one that gives it. */
+static void explain_in_unit(const struct request *request, const struct privileges *privileges,
+			    const char *what, struct failure *failure)
+{
+	const char *section = "in the unit's [Service] section";
+	char *text = failure->remedy;
+	size_t size = sizeof(failure->remedy);
+
+	if (strcmp(what, "--realtime") == 0 && may_be_realtime(request->realtime_priority))
+		snprintf(text, size, "RestrictRealtime=no %s", section);
+	else if (strcmp(what, "--realtime") == 0)
+		snprintf(text, size, "LimitRTPRIO=%d %s", request->realtime_priority, section);
+	else if (strcmp(what, "--oom-score-adj") == 0)
+		snprintf(text, size, "OOMScoreAdjust=%d %s", request->oom_score_adj, section);
+	else
+		snprintf(text, size, "%s=CAP_SYS_RESOURCE %s",
+			 privileges->effective_user == 0 ? "CapabilityBoundingSet"
+							 : "AmbientCapabilities",
+			 section);
 }
 
 /* For want of a capability. With --swap-device it will not be the only one. */
@@ -48,6 +84,10 @@ static int refuse_capability(struct failure *failure, const struct request *requ
 	if (privileges.user_namespace && !is_nice)
 		snprintf(failure->remedy, sizeof(failure->remedy), "%s",
 			 remedy_outside_of_user_namespace);
+	else if (place == PLACE_SYSTEMD &&
+		 (!request->swap_device ||
+		  (is_nice && may_be_realtime(request->realtime_priority))))
+		explain_in_unit(request, &privileges, what, failure);
 	else if (request->swap_device)
 		snprintf(failure->remedy, sizeof(failure->remedy), "%s",
 			 remedy_for_swap_device(place));

@@ -140,15 +140,32 @@ static void conclude_failure(struct verdict *verdict, const char *name,
 
 /* --- seccomp --- */
 
+static const char *systemd_filter_remedy(enum kernel_call call)
+{
+	switch (call) {
+	case CALL_MLOCKALL:
+	case CALL_MLOCK:
+		return "SystemCallFilter=@memlock in the unit's [Service] section";
+	case CALL_PTRACE:
+		return "SystemCallFilter=ptrace in the unit's [Service] section";
+	case CALL_SCHED_SETSCHEDULER:
+		return "SystemCallFilter=sched_setscheduler in the unit's [Service] section";
+	case CALL_CAPSET:
+		return "SystemCallFilter=capset in the unit's [Service] section";
+	case CALL_SETGROUPS:
+	case CALL_SETRESGID:
+	case CALL_SETRESUID:
+		return "SystemCallFilter=@setuid in the unit's [Service] section";
+	default:
+		return "SystemCallFilter=@system-service in the unit's [Service] section";
+	}
+}
+
 static const char *seccomp_remedy(enum place place, enum kernel_call call)
 {
-	bool is_memory = call == CALL_MLOCKALL || call == CALL_MLOCK;
-
 	switch (place) {
 	case PLACE_SYSTEMD:
-		return is_memory
-			       ? "SystemCallFilter=@memlock in the unit's [Service] section"
-			       : "allow it with SystemCallFilter= in the unit's [Service] section";
+		return systemd_filter_remedy(call);
 	case PLACE_DOCKER:
 	case PLACE_PODMAN:
 		return "allow it in the profile of --security-opt seccomp=, or leave that option "

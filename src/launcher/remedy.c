@@ -64,8 +64,10 @@ static const char *user_namespace_remedy(enum place place)
 		return "only the node can lift it: set LimitMEMLOCK=infinity for the container "
 		       "runtime's service, or run the Pod with hostUsers: true and "
 		       "capabilities: {add: [IPC_LOCK]}";
-	case PLACE_HOST:
 	case PLACE_SYSTEMD:
+		/* PrivateUsers=: systemd raises the limit before it makes the namespace. */
+		return "LimitMEMLOCK=infinity in the unit's [Service] section";
+	case PLACE_HOST:
 	case PLACE_CONTAINER:
 		break;
 	}
@@ -153,7 +155,8 @@ static const char *no_new_privileges_remedy(enum place place)
 		return "securityContext: {allowPrivilegeEscalation: true}, and add --user with the "
 		       "present user's ID to duende-run";
 	case PLACE_SYSTEMD:
-		return "AmbientCapabilities=CAP_IPC_LOCK in the unit's [Service] section";
+		/* Not AmbientCapabilities=: execve(2) of a file with capabilities clears that set. */
+		return "LimitMEMLOCK=infinity in the unit's [Service] section";
 	case PLACE_CONTAINER:
 	case PLACE_HOST:
 		break;
@@ -181,8 +184,7 @@ static const char *cause_remedy(const struct facts *facts, enum cause cause, enu
 		return remedy_for_user_change(place);
 	case CAUSE_CAPABILITY_NOT_AMBIENT:
 		return place == PLACE_SYSTEMD
-			       ? "AmbientCapabilities=CAP_IPC_LOCK or LimitMEMLOCK=infinity in the "
-				 "unit's [Service] section"
+			       ? "LimitMEMLOCK=infinity in the unit's [Service] section"
 			       : "let duende-run make it ambient: --user with the present user's "
 				 "ID";
 	default:
@@ -437,7 +439,8 @@ void remedy_describe_probe(const struct request *request, const struct facts *fa
 				facts->privileges.seccomp_filter
 					? "a seccomp filter forbids the call"
 					: "the kernel or a security module forbids the call",
-				place == PLACE_SYSTEMD ? "add SystemCallFilter=@memlock to the unit"
+				place == PLACE_SYSTEMD ? "SystemCallFilter=@memlock in the unit's "
+							 "[Service] section"
 						       : "allow mlockall in the seccomp profile");
 	} else if (error_number == EINVAL && request->lock != LOCK_FULL) {
 		failure_explain(failure, "this kernel does not know MCL_ONFAULT (since 4.4)",
