@@ -57,18 +57,31 @@ build_and_install() {
         { cat "$build.log" && die "cmake failed"; }
     cmake --build "$build" >>"$build.log" 2>&1 || { cat "$build.log" && die "the build failed"; }
     say "installing to $prefix"
+    folders >"$build/folders.before"
     cmake --install "$build" >>"$build.log" 2>&1 || { cat "$build.log" && die "the installation failed"; }
+    # Added to those of an installation before this one.
+    folders | LC_ALL=C comm -13 "$build/folders.before" - >>"$build/installed_folders.txt"
     rm -f "$build.log"
     "$prefix/bin/duende-run" --version
 }
 
+folders() {
+    find "$prefix" -type d 2>/dev/null | LC_ALL=C sort
+}
+
+# The files of the last installation, and the folders that were not there before the first one, where nobody else
+# has put anything since.
 uninstall() {
-    [ -f "$build/install_manifest.txt" ] || die "nothing was installed from $build"
+    manifest=$build/install_manifest.txt
+    [ -f "$manifest" ] || die "nothing was installed from $build"
     while IFS= read -r file || [ -n "$file" ]; do
         rm -f "$file"
-    done <"$build/install_manifest.txt"
-    rmdir "$prefix/lib/duende-run" "$prefix"/lib/*/duende-run 2>/dev/null || true
-    say "removed what $build/install_manifest.txt names"
+    done <"$manifest"
+    LC_ALL=C sort -ru "$build/installed_folders.txt" | while IFS= read -r folder; do
+        rmdir "$folder" 2>/dev/null || true
+    done
+    rm -f "$manifest" "$build/installed_folders.txt"
+    say "removed what was installed from $build; packages of the distribution are left"
 }
 
 # Prints what the kernel says about a process: not what we say.
