@@ -7,23 +7,30 @@
 read_needs() {
     local scenario=$1 key value
 
-    needed_programs=() needed_files=() needed_sources=() needed_fixtures=() needed_modules=()
-    needed_launcher=no memory=512 processors=1 time_limit=300
+    needed_programs=() needed_files=() needed_sources=() needed_dynamic=() needed_fixtures=() needed_modules=() needed_repository=()
+    needed_launcher=no needed_root=initramfs memory=512 processors=1 time_limit=300
     while read -r key value; do
         # shellcheck disable=SC2206 # several names on a line
         case $key in
             needs-program:) needed_programs+=($value) ;;
             needs-file:) read -ra words <<<"$value" && needed_files+=("${words[@]}") ;;
             needs-source:) needed_sources+=($value) ;;
+            needs-source-dynamic:) needed_dynamic+=($value) ;;
             needs-fixture:) needed_fixtures+=($value) ;;
             needs-module:) needed_modules+=($value) ;;
+            needs-repository:) needed_repository+=($value) ;;
             needs-launcher:) needed_launcher=$value ;;
+            # --kernel is stronger.
+            kernel:) : "${kernel:=$value}" ;;
+            root:) needed_root=$value ;;
             memory:) memory=$value ;;
             processors:) processors=$value ;;
             time-limit:) time_limit=$value ;;
             needs-*) usage_error "$scenario: unknown need $key" ;;
         esac
     done < <(sed -n '/^[^#]/q; s/^# \([a-z-]*:\)/\1/p' "$scenario")
+    : "${kernel:=stable}"
+    is_kernel "$kernel" || usage_error "unknown kernel $kernel; stable and backports are known"
     time_limit=$((time_limit * ${DUENDE_VM_TIME_FACTOR:-1}))
 }
 
@@ -42,7 +49,9 @@ build_initramfs() {
     pack_fixtures
     pack_modules
     pack_launcher
+    pack_repository
     pack_guest "$scenario"
+    [[ $needed_root != systemd ]] || pack_systemd_guest
     initramfs=$scratch/initramfs
     # Not compressed: the machine would spend longer on that than the host gains.
     (cd "$root" && find . -print0 | sort -z | busybox cpio -0 -o -H newc -R 0:0 2>/dev/null) >"$initramfs"
@@ -196,12 +205,25 @@ pack_files() {
 }
 
 pack_sources() {
-    local name compiler=${cross_prefix}gcc
+    local name
     for name in "${needed_sources[@]}"; do
-        require_command "$compiler" "gcc${cross_prefix:+-${cross_prefix%-}}"
-        "$compiler" -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread \
-            -o "$root/usr/local/bin/$name" "$here/programs/$name.c"
+        compile_source "$name" "$root/usr/local/bin/$name" -static
     done
+    for name in "${needed_dynamic[@]}"; do
+        [[ $foreign == no ]] || unavailable "$name-dynamic is built for this host's architecture alone"
+        compile_source "$name" "$scratch/$name-dynamic"
+        pack "$scratch/$name-dynamic" "/usr/local/bin/$name-dynamic"
+    done
+}
+
+# compile_source NAME RESULT OPTION...: a line "// libraries: NAME..." says what the source is linked with.
+compile_source() {
+    local source=$here/programs/$1.c result=$2 compiler=${cross_prefix}gcc libraries
+    [[ -f $source ]] || source=$repository/tests/fixtures/$1.c
+    shift 2
+    require_command "$compiler" "gcc${cross_prefix:+-${cross_prefix%-}}"
+    read -ra libraries < <(sed -n 's|^// libraries: ||p' "$source") || true
+    "$compiler" -std=gnu17 -O2 -Wall -Wextra -Werror -pthread "$@" -o "$result" "$source" "${libraries[@]/#/-l}"
 }
 
 pack_fixtures() {
@@ -213,11 +235,14 @@ pack_fixtures() {
 }
 
 pack_modules() {
-    local name file dependencies folder=lib/modules/$kernel_release
+    local name file dependencies loadable=() folder=lib/modules/$kernel_release
     [[ ${#needed_modules[@]} -gt 0 ]] || return 0
     mkdir -p "$root/$folder"
     cp "$kernel_modules/$folder"/modules.dep "$root/$folder/"
     for name in "${needed_modules[@]}"; do
+        # Part of one kernel, a module of the other.
+        ! grep -q "/$name\.ko$" "$kernel_modules/$folder/modules.builtin" || continue
+        loadable+=("$name")
         dependencies=$(grep -E "(^|/)$name\.ko:" "$kernel_modules/$folder/modules.dep" || true)
         [[ -n $dependencies ]] || unavailable "kernel $kernel_release has no module $name"
         for file in ${dependencies/:/}; do
@@ -225,6 +250,7 @@ pack_modules() {
             cp "$kernel_modules/$folder/$file" "$root/$folder/$file"
         done
     done
+    needed_modules=("${loadable[@]}")
 }
 
 # The helper beside the launcher: any pair that stands so is found without options.
@@ -242,11 +268,19 @@ pack_launcher() {
     done
 }
 
+pack_repository() {
+    local path
+    for path in "${needed_repository[@]}"; do
+        mkdir -p "$root/scenario/repository/$(dirname "$path")"
+        cp -r "$repository/$path" "$root/scenario/repository/$path"
+    done
+}
+
 pack_guest() {
     local setting
     cp -r "$here/guest/etc/." "$root/etc/"
     install -m 755 "$here/guest/init" "$root/init"
-    install -m 644 "$here/guest/library.sh" "$root/scenario/library.sh"
+    install -m 644 "$here"/guest/{library,swap,swap-daemons,verdict}.sh "$root/scenario/"
     install -m 755 "$here/scenarios/$1.sh" "$root/scenario/scenario.sh"
     # The machine gives up earlier than the host does, so that it can still say where it stands.
     cat >"$root/scenario/machine.sh" <<END

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of run share its variables
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 #
-# Debian's cloud kernel, unpacked into the cache and never installed.
+# Debian's cloud kernel, unpacked into the cache and never installed: that of this host's own Debian release
+# ("stable"), or that of Debian 12's backports ("backports"), which is 6.12 and has ublk_drv.
 
 # Sets what differs between the architectures.
 describe_architecture() {
@@ -37,10 +38,19 @@ describe_architecture() {
     [[ $foreign == no ]] || build=${DUENDE_CROSS_BUILD:-$repository/build-$machine_architecture}
 }
 
+is_kernel() {
+    [[ $1 == stable || $1 == backports ]]
+}
+
 # Sets kernel_image, kernel_release and kernel_modules (a folder as depmod's -b wants it).
 prepare_kernel() {
     local folder=$cache/kernel-$machine_architecture
 
+    if [[ $kernel == backports ]]; then
+        folder=$cache/kernel-backports-$machine_architecture
+        # With cmpxchg16b this kernel does not boot under emulation.
+        [[ $machine_architecture != x86_64 ]] || emulator_arguments+=(-cpu "qemu64,-cx16")
+    fi
     [[ -e $folder/release ]] || unpack_kernel "$folder"
     kernel_release=$(<"$folder/release")
     kernel_image=$folder/image
@@ -48,23 +58,19 @@ prepare_kernel() {
 }
 
 unpack_kernel() {
-    local folder=$1 scratch package release
+    local folder=$1 scratch package release apt_options
 
     require_command apt-get apt
     require_command busybox busybox-static
     scratch=$(mktemp -d "$cache/kernel.XXXXXX")
-    package=$(kernel_package)
-    if [[ -z $package ]]; then
-        # Container images come without apt's lists.
-        debian_update "$debian_architecture" || true
-        package=$(kernel_package)
-    fi
-    [[ -n $package ]] || unavailable "apt knows no kernel package for $debian_architecture; apt-get update?"
+    "find_${kernel}_package"
+    [[ -n $package ]] || unavailable "apt knows no $kernel kernel package for $debian_architecture; apt-get update?"
     note "unpacking $package"
-    debian_unpack "$package" "$debian_architecture" "$scratch/tree" ||
-        unavailable "package $package cannot be downloaded"
+    "unpack_${kernel}_package" || unavailable "package $package cannot be downloaded"
     release=$(basename "$scratch"/tree/lib/modules/*)
     extract_image "$scratch/tree/boot/vmlinuz-$release" "$scratch/image"
+    require_command xz xz-utils
+    find "$scratch/tree/lib/modules" -name '*.ko.xz' -exec xz -d {} +
     # The package leaves this to its post-installation script, which never runs.
     busybox depmod -b "$scratch/tree" "$release"
     rm -r "$scratch/tree/boot"
@@ -74,11 +80,58 @@ unpack_kernel() {
     mv "$scratch" "$folder"
 }
 
-kernel_package() {
-    local apt_options
+find_stable_package() {
     debian_lists "$debian_architecture" || unavailable "apt-get update failed for $debian_architecture"
+    package=$(kernel_package)
+    [[ -z $package ]] || return 0
+    # Container images come without apt's lists.
+    debian_update "$debian_architecture" || true
+    package=$(kernel_package)
+}
+
+# With sources and state of its own, whether or not this host has backports among its own sources.
+find_backports_package() {
+    local state=$debian_cache/apt-backports-$debian_architecture mirror key
+
+    key=/usr/share/keyrings/debian-archive-keyring.gpg
+    [[ -e $key ]] || unavailable "$key is missing (Debian package debian-archive-keyring)"
+    mirror=$(debian_mirror)
+    [[ -n $mirror ]] || unavailable "apt knows no mirror of Debian; apt-get update?"
+    mkdir -p "$state"/{lists/partial,archives/partial}
+    : >"$state/status"
+    echo "deb [signed-by=$key] $mirror bookworm-backports main" >"$state/sources.list"
+    apt_options=(
+        -qq -o APT::Sandbox::User=root
+        -o "APT::Architecture=$debian_architecture" -o "APT::Architectures::=$debian_architecture"
+        -o "Dir::Etc::SourceList=$state/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State=$state" -o "Dir::State::status=$state/status" -o "Dir::State::lists=$state/lists"
+        -o "Dir::Cache=$state"
+    )
+    flock "$state" apt-get "${apt_options[@]}" update >&2 || unavailable "bookworm-backports cannot be reached"
+    package=$(kernel_package)
+}
+
+# The mirror of this host's own Debian release, not that of its security updates.
+debian_mirror() {
+    # shellcheck disable=SC2016 # apt's variables
+    apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' 'Created-By: Packages' |
+        sed -n 's/ Debian Debian$//p' | head -n 1
+}
+
+kernel_package() {
     apt-cache "${apt_options[@]}" depends "linux-image-cloud-$debian_architecture" 2>/dev/null |
         sed -n 's/^ *Depends: *\(linux-image-[0-9][^ ]*\).*/\1/p' | head -n 1
+}
+
+unpack_stable_package() {
+    debian_unpack "$package" "$debian_architecture" "$scratch/tree"
+}
+
+unpack_backports_package() {
+    mkdir "$scratch/package"
+    (cd "$scratch/package" && apt-get "${apt_options[@]}" download "$package" >&2) &&
+        dpkg-deb -x "$scratch"/package/*.deb "$scratch/tree" &&
+        rm -r "$scratch/package"
 }
 
 # QEMU enters an x86 vmlinux through its PVH note. That leaves out the kernel's own decompressor,

@@ -17,7 +17,7 @@ run_machine() {
     timeout --foreground --kill-after=5 "$time_limit" \
         "$emulator" "${emulator_arguments[@]}" -accel tcg,thread=multi \
         -m "$memory" -smp "$processors" \
-        -nodefaults -no-user-config -nographic -no-reboot \
+        -nodefaults -no-user-config -nographic -no-reboot "${disk_arguments[@]}" \
         -serial "file:$serial_log" -kernel "$kernel_image" -initrd "$initramfs" \
         -append "console=$console loglevel=4 panic=-1 rootfstype=ramfs $kernel_arguments" \
         </dev/null >"$scratch/emulator.log" 2>&1 &
@@ -48,7 +48,7 @@ judge() {
 
     # A serial console ends its lines with CR LF.
     sed -i 's/\r$//' "$serial_log"
-    grep -E '^(ok|not ok) |^# ' "$serial_log" || true
+    grep -E '^(ok|not ok) |^# |^run: ' "$serial_log" || true
     verdict=$(sed -n 's/^VM-VERDICT: //p' "$serial_log" | tail -n 1)
 
     if [[ $verdict == pass ]]; then
