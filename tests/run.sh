@@ -5,7 +5,7 @@
 #   tests/run.sh              everything (under half an hour)
 #   tests/run.sh --quick      what takes seconds: no daemons, containers, machines (under 3 minutes)
 #   tests/run.sh SUITE...     these alone, by name: build unit lint fuzz, or tests/SUITE.bats
-#   tests/run.sh --install    no test: install what they need
+#   tests/run.sh --install [LIST...]   no test: install what they need, or the packages in these lists
 #
 # The last line is "N passed, N failed, N skipped"; every skip is listed with its reason before it.
 # Environment: CI=true makes a skip of something that can run here a failure; DUENDE_NESTED=1 (set by
@@ -28,7 +28,7 @@ full_suites=(build unit lint fuzz documentation input fail_closed transparency c
     daemons libduende status check swap_device cross)
 # Inside of a container: what says nothing about the machine it runs on is left out.
 nested_suites=(build unit documentation input fail_closed transparency chains exec_guard tracer daemons cross)
-contained_suites=(containers check_containers containers-bare vm)
+contained_suites=(packages containers check_containers docker kubernetes containers-bare vm)
 
 passed=0
 failed=0
@@ -99,6 +99,10 @@ is_nested() {
 
 needed_packages() {
     local file
+    if [ $# -gt 0 ]; then
+        grep -hv '^#' "$@"
+        return
+    fi
     for file in tests/packages.d/*; do
         grep -hv '^#' "$file"
     done | sort -u
@@ -107,7 +111,7 @@ needed_packages() {
 
 install_packages() {
     local package missing=()
-    for package in $(needed_packages); do
+    for package in $(needed_packages "$@"); do
         dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed' ||
             missing+=("$package")
     done
@@ -235,7 +239,8 @@ suite_bats() {
     fi
 }
 
-# The machines are emulated on one processor and wait much: they run beside the containers.
+# The machines are emulated on one processor and wait much: they run beside all that comes behind the builds,
+# which they need.
 background_vm=
 background_pid=
 start_vm_in_background() {
@@ -269,14 +274,17 @@ selected_suites() {
 
 main() {
     local suite suites skip failure
+    if [ "${1:-}" = --install ]; then
+        install_packages "${@:2}"
+        return
+    fi
     install_packages
-    [ "${1:-}" != --install ] || return 0
     mapfile -t suites < <(selected_suites "$@")
     for suite in "${suites[@]}"; do
-        if [ "$suite" = containers ] && [[ " ${suites[*]} " = *" vm "* ]]; then
+        run_suite "$suite"
+        if [ "$suite" = build ] && [[ " ${suites[*]} " = *" vm "* ]]; then
             start_vm_in_background
         fi
-        run_suite "$suite"
     done
     if is_nested && [ $# -eq 0 ]; then
         skips+=("lint, fuzz: they say nothing about this machine, and ran outside of this container"

@@ -66,3 +66,62 @@ run_scenario() {
 @test "in a machine where a daemon serves the swap device, the lock keeps it from waiting for itself" {
     run_scenario swap
 }
+
+@test "in a machine with hard limits, Yama and control groups, --check names each cause and its remedy works" {
+    run_scenario check
+}
+
+@test "in a machine with I/O flushers, control groups and kernel threads, --status says what the kernel says" {
+    run_scenario status
+}
+
+@test "an aarch64 machine's --status says what its kernel says" {
+    run "$BATS_TEST_DIRNAME/cross/aarch64.sh" launcher
+    [[ $status -eq 0 || $status -eq 77 ]] || fail "$output"
+    run_scenario --arch aarch64 status
+}
+
+@test "in a machine where privilege raises limits, a daemon with libduende is locked and left with an unlimited one" {
+    "$BATS_TEST_DIRNAME/fixtures/build-libduende.sh" "${DUENDE_BUILD:-$BATS_TEST_DIRNAME/../build}"
+    run_scenario libduende
+}
+
+@test "in a machine where docker can lift every limit, all rows of docker/test-mlock.sh are as expected" {
+    run "$BATS_TEST_DIRNAME/containers/test-mlock-images.sh"
+    [[ $status -eq 0 || $status -eq 77 ]] || fail "$output"
+    run_scenario docker
+    assert_line --regexp '^ok docker: privileged locked locked '
+    refute_line --partial 'not judged'
+}
+
+@test "in a machine with systemd, Debian's own services run locked with the shipped drop-ins, as systemd expects them" {
+    run_scenario systemd
+}
+
+@test "in a machine with systemd, a program without a unit, socket activation, notification and watchdog work through the launcher" {
+    run_scenario systemd-protocols
+}
+
+@test "in a machine with systemd, unprivileged and hardened services are locked, and no swap is on an unlocked daemon" {
+    run_scenario systemd-confined
+}
+
+@test "in a machine with systemd, what --check prints is a line for the unit, and that very line is the cure" {
+    run_scenario systemd-remedies
+}
+
+@test "in a machine where root has every capability, --swap-device gives all of it or refuses with a remedy that works" {
+    run_scenario swap-device
+}
+
+@test "in a machine with a newer kernel, daemons of every kind carry swap, bare and locked" {
+    run_scenario swap-daemons
+}
+
+@test "in a machine whose memory is used up, daemons with --swap-device go on serving swap, and no page is wrong" {
+    run_scenario swap-survival
+}
+
+@test "in a machine whose swap daemon is killed, its victim dies, the machine goes on, and a new daemon serves" {
+    run_scenario swap-restart
+}

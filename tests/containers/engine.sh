@@ -10,6 +10,7 @@
 #   engine_base_image docker          imports duende-test/debian:12, building it once (mmdebstrap, cached as a tarball)
 #   engine_docker run --rm --network=none duende-test/debian:12 true
 #   engine_podman run --rm --network=none duende-test/debian:12 true
+#   engine_clients FOLDER             programs docker and podman for these engines
 #   engine_stop
 #
 # Every call of an engine ends after ENGINE_TIMEOUT seconds (default 120) with status 124.
@@ -179,6 +180,28 @@ engine_podman_ulimits() {
     [ "$files" != unlimited ] || files=1048576
     [ "$processes" != unlimited ] && [ "$processes" -lt "$most" ] || processes=$most
     printf 'nofile=%s:%s\nnproc=%s:%s\n' "$files" "$files" "$processes" "$processes"
+}
+
+# engine_clients FOLDER: puts programs docker and podman there that talk to these engines, for scripts that are tested as
+# their users call them: PATH=FOLDER:$PATH. An explicit --ulimit of podman run is completed as above.
+engine_clients() {
+    local name
+    mkdir -p "$1" || return 1
+    for name in docker podman; do
+        cat >"$1/$name" <<END || return 1
+#!/usr/bin/env bash
+PATH=$PATH
+export ENGINE_DIR=$ENGINE_DIR ENGINE_TIMEOUT=${ENGINE_CLIENT_TIMEOUT:-600}
+. $ENGINE_FOLDER/engine.sh
+arguments=("\$@")
+if [ $name = podman ] && [ "\${1:-}" = run ] && [[ \$* == *--ulimit=memlock=* ]]; then
+    mapfile -t limits < <(engine_podman_ulimits)
+    arguments=(run "\${limits[@]/#/--ulimit=}" "\${@:2}")
+fi
+engine_$name "\${arguments[@]}"
+END
+        chmod 755 "$1/$name"
+    done
 }
 
 engine_podman_configuration() {
