@@ -6,6 +6,7 @@
 #include "common/procfs.h"
 #include "inject/patience.h"
 #include "inject/tracer.h"
+#include "inspect/place.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -188,8 +189,12 @@ static int yama_scope(void)
 	return text[0] - '0';
 }
 
-static const char allow_ptrace[] = "allow ptrace in the seccomp profile (systemd: "
-				   "SystemCallFilter=ptrace), or use a dynamically linked COMMAND";
+static const char *allow_ptrace(void)
+{
+	return place_find() == PLACE_SYSTEMD
+		       ? "SystemCallFilter=ptrace in the unit's [Service] section"
+		       : "allow ptrace in the seccomp profile, or use a dynamically linked COMMAND";
+}
 
 static void explain_permission(struct failure *failure)
 {
@@ -209,7 +214,7 @@ static void explain_permission(struct failure *failure)
 			"Yama allows only CAP_SYS_PTRACE to trace (kernel.yama.ptrace_scope is 2)",
 			"give duende-run CAP_SYS_PTRACE, or set kernel.yama.ptrace_scope to 1");
 	} else if (own_status("Seccomp") == 2) {
-		explain(failure, "a seccomp filter forbids ptrace", allow_ptrace);
+		explain(failure, "a seccomp filter forbids ptrace", allow_ptrace());
 	} else {
 		explain(failure, "a security module or missing capabilities forbid ptrace",
 			"look for denials in the audit log, or use a dynamically linked COMMAND");
@@ -221,7 +226,7 @@ static void explain_errno(struct failure *failure, int error_number)
 	if (error_number == EPERM || error_number == EACCES)
 		explain_permission(failure);
 	else if (error_number == ENOSYS && own_status("Seccomp") == 2)
-		explain(failure, "a seccomp filter hides ptrace", allow_ptrace);
+		explain(failure, "a seccomp filter hides ptrace", allow_ptrace());
 	else if (error_number == ENOSYS)
 		explain(failure, "this kernel or sandbox has no ptrace",
 			"use a dynamically linked COMMAND, which needs no tracer");
@@ -243,7 +248,7 @@ static int fail_by_death(struct failure *failure, int status)
 {
 	failure_set(failure, EXIT_NOT_LOCKED, 0, NULL, "cannot trace COMMAND to lock its memory");
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
-		explain(failure, "a seccomp filter kills who calls ptrace", allow_ptrace);
+		explain(failure, "a seccomp filter kills who calls ptrace", allow_ptrace());
 		return -1;
 	}
 	if (WIFSIGNALED(status))

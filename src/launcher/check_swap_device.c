@@ -15,8 +15,8 @@ static void set_remedy(struct finding *finding, const char *remedy)
 		snprintf(finding->remedy, sizeof(finding->remedy), "%s", remedy);
 }
 
-/* Below the minimum only those allocate whom the kernel trusts, and the daemon is one of them: 5 % of the memory,
- * from 16 to 32 MiB, is what let daemons survive that hung without it (tests/vm/README.md). */
+/* Below the minimum only those allocate whom the kernel trusts, and the daemon is one of them. 16 MiB in machines
+ * of 384 MB, and 32 MiB in larger ones, let daemons survive that hung without (tests/vm/README.md). */
 static uint64_t wanted_min_free_kib(const struct host_memory *host)
 {
 	uint64_t wanted = host->total_kib / 20;
@@ -95,12 +95,14 @@ static void find_command(const struct check *check, struct verdict *verdict)
 				"swap, that is, to COMMAND",
 				facts->target.program),
 			"keep its program, libraries and data on a disk or in ramfs");
-	if (!check->request->has_reserve && reserve_obstacle(check->request, facts) == NULL)
-		set_remedy(check_add(verdict, "no-reserve", SEVERITY_NOTE,
+	if (!check->request->has_reserve)
+		set_remedy(check_add(verdict, "no-reserve", SEVERITY_RISK,
 				     "if COMMAND allocates while it serves, as a compressed store "
 				     "does, it "
-				     "asks for memory when there is none"),
-			   "--reserve=SIZE, the most that its store will take");
+				     "asks for memory when there is none, and hangs"),
+			   reserve_obstacle(check->request, facts) == NULL
+				   ? "--reserve=SIZE, the most that its store will take"
+				   : "let it allocate its store before it serves");
 }
 
 void check_find_swap_device(const struct check *check, struct verdict *verdict)

@@ -588,7 +588,11 @@ static void the_host_is_advised_with_figures(void **state)
 	assert_non_null(find(verdict, "zswap"));
 	assert_non_null(find(verdict, "files-in-tmpfs"));
 	assert_non_null(find(verdict, "realtime-unlimited"));
-	assert_non_null(find(verdict, "no-reserve"));
+	assert_non_null(strstr(find(verdict, "no-reserve")->remedy, "--reserve=SIZE"));
+	rehearsal->facts.target.kind = TARGET_STATIC;
+	check_host(check, verdict);
+	assert_null(strstr(find(verdict, "no-reserve")->remedy, "--reserve"));
+	rehearsal->facts.target.kind = TARGET_DYNAMIC;
 
 	check->host.total_kib = 64 * 1024 * 1024;
 	check_host(check, verdict);
