@@ -102,7 +102,7 @@ check_stop "hardened, static" hardened-static.service
 # --- swap on a device that a daemon serves ---
 
 # Nothing but the size differs from what is shipped.
-sed 's/memory 1G/memory 64M/' "$shipped/duende-swap.service" | write_unit duende-swap.service
+sed 's/memory 1G/memory 64M/; s/--reserve=1100M/--reserve=72M/' "$shipped/duende-swap.service" | write_unit duende-swap.service
 check_start "duende-swap" duende-swap.service
 check_service "duende-swap" duende-swap.service /usr/bin/nbdkit root 1
 check_contains "duende-swap: the swap is on" /dev/nbd0 "$(cat /proc/swaps)"
