@@ -93,8 +93,10 @@ static bool adopt_enclosing_request(struct request *request, struct failure *fai
 
 	request->required = request->required || (found && (enclosing.flags & CONTRACT_REQUIRED));
 	/* The attributes are what the chain has made of them: the helper looks. */
-	request->swap_device =
-		request->swap_device || (found && (enclosing.flags & CONTRACT_SWAP_DEVICE));
+	if (found && (enclosing.flags & CONTRACT_SWAP_DEVICE)) {
+		request->swap_device = true;
+		request->children = CHILDREN_ALL;
+	}
 	if (!request->guard)
 		return true;
 	if (!found) {

@@ -87,7 +87,7 @@ static void warn_about_swap_device(const struct request *request, const struct f
 	struct plan refused = {.cause = CAUSE_RESERVE};
 	struct failure failure;
 
-	if (request->swap_device && !request->realtime && !request->guard)
+	if (request->swap_device && !request->realtime && (request->made & SETTING_REALTIME) != 0)
 		message_warning(
 			"--realtime=off: without SCHED_FIFO a daemon behind a swap device may "
 			"still hang on a loaded host");
