@@ -686,7 +686,7 @@ refused() {
         filtered --required -- "$build/fixture-probe-static"
         assert_equal "$status" 120
         assert_output ''
-        [[ "$stderr" == *'a seccomp filter'*ptrace*'SystemCallFilter=ptrace'* ]]
+        [[ "$stderr" == *'a seccomp filter'*'allow ptrace in the seccomp profile'* ]]
         filtered -- "$build/fixture-probe-static"
         refute_output ''
         assert_equal "$(wc -l <<<"$stderr")" 1

@@ -35,7 +35,8 @@ struct inject_request {
 	bool verbose;	  /* one line of proof on stderr */
 	bool quiet;	  /* no warning when not required */
 	bool budget;	  /* a finite RLIMIT_MEMLOCK was named on purpose */
-	bool swap_device; /* every thread must be an I/O flusher, or the proof fails */
+	bool swap_device; /* every thread must be an I/O flusher and the OOM score -1000 */
+	bool realtime;	  /* with swap_device: and every thread real-time */
 	unsigned timeout; /* seconds, at least 1, for every handshake and remote call; not for the
 			   * chain, nor while the target is stopped by a signal or frozen */
 	/* Device and inode of the file that was inspected: the tracer compares them with

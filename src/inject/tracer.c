@@ -506,22 +506,44 @@ static int prove(struct tracer *tracer, struct proof *proof)
 			   proof->offender);
 }
 
-/* A chain may have changed what the launcher set. */
-static int prove_io_flusher(struct tracer *tracer, char *text, size_t size)
+static bool is_never_killed(pid_t pid)
+{
+	char path[64], text[16];
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	return procfs_read(path, text, sizeof(text)) > 0 && atoi(text) == -1000;
+}
+
+/* What the launcher set and a chain has changed; NULL: nothing. */
+static const char *swap_device_lack(const struct tracer *tracer, const struct threads *threads)
+{
+	if (threads->count == 0 || threads->io_flushers < threads->count)
+		return "I/O flusher";
+	if (!is_never_killed(tracer->stops.proc_target))
+		return "OOM score adjustment of -1000";
+	if (tracer->request->realtime && threads->real_time < threads->count)
+		return "real-time scheduling";
+	return NULL;
+}
+
+static int prove_swap_device(struct tracer *tracer, char *text, size_t size)
 {
 	static struct threads threads;
 	const struct thread *first = &threads.list[0];
+	const char *lack;
 
 	text[0] = '\0';
 	if (!tracer->request->swap_device)
 		return 0;
-	if (threads_read(tracer->stops.proc_target, &threads) != 0 || threads.count == 0 ||
-	    threads.io_flushers < threads.count)
+	if (threads_read(tracer->stops.proc_target, &threads) != 0)
+		threads.count = 0;
+	lack = swap_device_lack(tracer, &threads);
+	if (lack != NULL)
 		return failure_set(
 			&tracer->failure, EXIT_NOT_LOCKED, 0, NULL,
-			"%.31s is no I/O flusher: its chain has cleared the flag, or /proc "
+			"%.31s has no %s: a link of its chain has taken it away, or /proc "
 			"does not tell",
-			tracer->name);
+			tracer->name, lack);
 	if (thread_policy_is_real_time(first->policy))
 		snprintf(text, size, ", I/O flusher, %s %d", thread_policy_name(first->policy),
 			 first->priority);
@@ -599,7 +621,7 @@ static int lock_and_prove(struct tracer *tracer)
 			return -1;
 	}
 	if (prove(tracer, &proof) != 0 ||
-	    prove_io_flusher(tracer, swap_device, sizeof(swap_device)) != 0)
+	    prove_swap_device(tracer, swap_device, sizeof(swap_device)) != 0)
 		return -1;
 	if (!(flags[0] & MCL_FUTURE) && flags[1] == 0)
 		report_partial(tracer, &proof);

@@ -163,6 +163,15 @@ static bool read_bytes(const char *folder, const char *file, uint64_t *bytes)
 	       procfs_read(path, text, sizeof(text)) > 0 && cgroup_parse_bytes(text, bytes);
 }
 
+static bool is_absent(const char *folder, const char *file)
+{
+	char path[PATH_MAX], text[64];
+	int length = snprintf(path, sizeof(path), "%s/%s", folder, file);
+
+	return length > 0 && (size_t)length < sizeof(path) &&
+	       procfs_read(path, text, sizeof(text)) == -ENOENT;
+}
+
 static void read_figure(const char *folder, const char *file, struct cgroup_figure *figure)
 {
 	if (!figure->known)
@@ -170,12 +179,14 @@ static void read_figure(const char *folder, const char *file, struct cgroup_figu
 }
 
 /* Keeps the least; of equal ones that which is nearest to the process. Returns that of this group. */
-static struct cgroup_figure read_limit(const char *folder, const char *file, const char *group,
-				       struct cgroup_limit *limit)
+static struct cgroup_figure read_limit(const char *folder, const char *file, struct cgroup *cgroup,
+				       const char *group, struct cgroup_limit *limit)
 {
 	struct cgroup_figure own = {false, 0};
 
 	read_figure(folder, file, &own);
+	if (!own.known && !is_absent(folder, file))
+		cgroup->unreadable = true;
 	if (!own.known || (limit->known && own.bytes >= limit->bytes))
 		return own;
 	limit->known = true;
@@ -198,10 +209,10 @@ static void read_room(const char *folder, const struct cgroup_figure *limit, con
 
 static void read_level_v2(const char *folder, const char *group, struct cgroup *cgroup)
 {
-	struct cgroup_figure max = read_limit(folder, "memory.max", group, &cgroup->max);
+	struct cgroup_figure max = read_limit(folder, "memory.max", cgroup, group, &cgroup->max);
 
-	read_limit(folder, "memory.high", group, &cgroup->high);
-	read_limit(folder, "memory.swap.max", group, &cgroup->swap_max);
+	read_limit(folder, "memory.high", cgroup, group, &cgroup->high);
+	read_limit(folder, "memory.swap.max", cgroup, group, &cgroup->swap_max);
 	read_figure(folder, "memory.current", &cgroup->current);
 	read_figure(folder, "memory.swap.current", &cgroup->swap_current);
 	read_room(folder, &max, "memory.current", &cgroup->room);
@@ -223,9 +234,10 @@ static void read_swap_v1(const char *folder, struct cgroup *cgroup)
 
 static void read_level_v1(const char *folder, const char *group, struct cgroup *cgroup)
 {
-	struct cgroup_figure max = read_limit(folder, "memory.limit_in_bytes", group, &cgroup->max);
+	struct cgroup_figure max =
+		read_limit(folder, "memory.limit_in_bytes", cgroup, group, &cgroup->max);
 
-	read_limit(folder, "memory.memsw.limit_in_bytes", group, &cgroup->memsw_max);
+	read_limit(folder, "memory.memsw.limit_in_bytes", cgroup, group, &cgroup->memsw_max);
 	read_figure(folder, "memory.usage_in_bytes", &cgroup->current);
 	read_swap_v1(folder, cgroup);
 	read_room(folder, &max, "memory.usage_in_bytes", &cgroup->room);
@@ -290,12 +302,17 @@ static bool find_folder(struct cgroup *cgroup, struct cgroup_mount *mount)
 }
 
 /* The root group, and one without the memory controller, have no such files, and no such limits. */
-static void assume_no_limit(struct cgroup_limit *limit)
+static void assume_no_limit(const struct cgroup *cgroup, struct cgroup_limit *limit)
 {
-	if (limit->known)
+	if (limit->known || cgroup->unreadable)
 		return;
 	limit->known = true;
 	limit->bytes = SIZE_UNLIMITED;
+}
+
+bool cgroup_is_known(const struct cgroup *cgroup)
+{
+	return cgroup->version == CGROUP_NONE || (cgroup->folder[0] != '\0' && !cgroup->unreadable);
 }
 
 int cgroup_read(pid_t pid, struct cgroup *cgroup)
@@ -313,9 +330,9 @@ int cgroup_read(pid_t pid, struct cgroup *cgroup)
 		return 0;
 	walk_up(strlen(mount.point), cgroup);
 	if (cgroup->version == CGROUP_V2) {
-		assume_no_limit(&cgroup->max);
-		assume_no_limit(&cgroup->high);
-		assume_no_limit(&cgroup->swap_max);
+		assume_no_limit(cgroup, &cgroup->max);
+		assume_no_limit(cgroup, &cgroup->high);
+		assume_no_limit(cgroup, &cgroup->swap_max);
 	}
 	return 0;
 }

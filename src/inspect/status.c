@@ -5,6 +5,7 @@
 #include "inspect/figures.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,6 +204,13 @@ static void read_child_attributes(struct status *status, struct child *child)
 	process_read(&status->process);
 	child->has_oom_score_adj = status->process.has_oom_score_adj;
 	child->oom_score_adj = status->process.oom_score_adj;
+	child->is_zombie = status->process.kind == PROCESS_ZOMBIE;
+	read_headroom(status);
+	child->headroom_kind = status->headroom_kind;
+	child->has_cgroup =
+		cgroup_read(child->pid, &status->cgroup) == 0 && cgroup_is_known(&status->cgroup);
+	child->has_memory_high =
+		status->cgroup.high.known && status->cgroup.high.bytes != SIZE_UNLIMITED;
 	if (threads_read(child->pid, &status->threads) != 0)
 		return;
 	child->threads = status->threads.count;
@@ -250,7 +258,9 @@ static int add_child(pid_t pid, void *context)
 	children->locked += status_is_locked(child->verdict);
 	below.parent = pid;
 	below.depth++;
-	read_children_of(&below);
+	/* It may have ended meanwhile. */
+	if (read_children_of(&below) < 0 && kill(pid, 0) == 0)
+		children->complete = false;
 	return children->count == CHILDREN_LISTED && !children->complete ? LIST_IS_FULL : 0;
 }
 

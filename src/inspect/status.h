@@ -48,9 +48,12 @@ struct child {
 	char name[64];
 	enum status_verdict verdict;
 	/* With STATUS_SWAP_DEVICE or more. */
+	bool is_zombie;
 	unsigned threads, io_flushers;
 	bool has_oom_score_adj;
 	int oom_score_adj;
+	enum headroom_kind headroom_kind;
+	bool has_cgroup, has_memory_high;
 };
 
 struct children_status {

@@ -43,7 +43,9 @@ static void judge_threads(const struct status *status, struct swap_gate *gate)
 {
 	const struct threads *threads = &status->threads;
 
-	if (!status->has_threads) {
+	/* More may have come since; fewer were not all looked at. */
+	if (!status->has_threads || threads->count == 0 ||
+	    threads->count < status->process.threads) {
 		add(gate, GATE_UNKNOWN, "its threads cannot be read");
 		return;
 	}
@@ -75,8 +77,10 @@ static void judge_limits(const struct status *status, struct swap_gate *gate)
 	else if (status->headroom_kind == HEADROOM_FINITE)
 		add(gate, GATE_SHUT, "its RLIMIT_MEMLOCK is %s: beyond it allocations fail",
 		    size_format(status->process.memlock.soft, size));
-	if (!status->has_cgroup)
+	if (!status->has_cgroup || !cgroup_is_known(cgroup)) {
+		add(gate, GATE_UNKNOWN, "the memory limits of its control group cannot be read");
 		return;
+	}
 	if (cgroup->high.known && cgroup->high.bytes != SIZE_UNLIMITED)
 		add(gate, GATE_SHUT, "memory.high of %.150s is %s: above it the kernel stops it",
 		    cgroup->high.group, size_format(cgroup->high.bytes, size));
@@ -88,20 +92,38 @@ static void judge_limits(const struct status *status, struct swap_gate *gate)
 		    cgroup->max.group, size_format(cgroup->max.bytes, size));
 }
 
+static void judge_child_limits(const struct child *child, struct swap_gate *gate)
+{
+	if (child->headroom_kind == HEADROOM_FINITE)
+		add(gate, GATE_SHUT, "child %d: its RLIMIT_MEMLOCK is a bound", child->pid);
+	if (child->has_memory_high)
+		add(gate, GATE_SHUT, "child %d: its control group has a memory.high", child->pid);
+	if (child->headroom_kind == HEADROOM_UNKNOWN || !child->has_cgroup)
+		add(gate, GATE_UNKNOWN, "child %d: its limits cannot be read", child->pid);
+}
+
 static void judge_child(const struct child *child, struct swap_gate *gate)
 {
+	/* It serves nobody any more. */
+	if (child->is_zombie)
+		return;
+	if (child->threads == 0 || !child->has_oom_score_adj) {
+		add(gate, GATE_UNKNOWN, "child %d ended, or cannot be looked at", child->pid);
+		return;
+	}
 	if (child->verdict == STATUS_UNKNOWN || child->verdict == STATUS_LOCKED)
 		add(gate, GATE_UNKNOWN, "child %d: whether every page is in RAM cannot be told",
 		    child->pid);
 	else if (child->verdict != STATUS_LOCKED_FULL)
 		add(gate, GATE_SHUT, "child %d is %s", child->pid,
 		    status_verdict_words(child->verdict));
-	if (child->io_flushers < child->threads || child->threads == 0)
+	if (child->io_flushers < child->threads)
 		add(gate, GATE_SHUT, "child %d: %u of %u threads are I/O flushers", child->pid,
 		    child->io_flushers, child->threads);
-	if (!child->has_oom_score_adj || child->oom_score_adj != NEVER_KILLED)
+	if (child->oom_score_adj != NEVER_KILLED)
 		add(gate, GATE_SHUT, "child %d: its OOM score adjustment is not %d", child->pid,
 		    NEVER_KILLED);
+	judge_child_limits(child, gate);
 }
 
 static void judge_children(const struct children_status *children, struct swap_gate *gate)

@@ -81,7 +81,7 @@ static int refuse_capability(struct failure *failure, const struct request *requ
 			 : "it takes CAP_%s in the initial user namespace",
 		 capability);
 	privileges_read(&privileges);
-	if (privileges.user_namespace && !is_nice)
+	if (privileges.user_namespace)
 		snprintf(failure->remedy, sizeof(failure->remedy), "%s",
 			 remedy_outside_of_user_namespace);
 	else if (place == PLACE_SYSTEMD &&
@@ -90,9 +90,10 @@ static int refuse_capability(struct failure *failure, const struct request *requ
 		explain_in_unit(request, &privileges, what, failure);
 	else if (request->swap_device)
 		snprintf(failure->remedy, sizeof(failure->remedy), "%s",
-			 remedy_for_swap_device(place));
+			 remedy_for_swap_device(place, privileges.effective_user == 0));
 	else
-		remedy_for_capability(place, capability, failure->remedy, sizeof(failure->remedy));
+		remedy_for_capability(place, privileges.effective_user == 0, capability,
+				      failure->remedy, sizeof(failure->remedy));
 	length = strlen(failure->remedy);
 	if (is_nice && request->swap_device)
 		snprintf(failure->remedy + length, sizeof(failure->remedy) - length,

@@ -32,6 +32,7 @@ struct check {
 	bool io_flusher;   /* the same */
 	struct cgroup cgroup;
 	struct host_memory host;  /* with --swap-device */
+	uint64_t available;	  /* bytes: MemAvailable; 0: not known */
 	bool files_are_swappable; /* COMMAND is on tmpfs; with --swap-device */
 	bool has_stack;
 	struct limit_pair stack; /* bytes; RLIMIT_STACK that COMMAND will have */

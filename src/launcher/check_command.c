@@ -103,10 +103,21 @@ static void forecast(struct check *check)
 				   &check->footprint) == 0;
 }
 
+static void read_available(struct check *check)
+{
+	char text[8192];
+	uint64_t kib;
+
+	if (procfs_read("/proc/meminfo", text, sizeof(text)) > 0 &&
+	    procfs_status_number(text, "MemAvailable", &kib) == 0)
+		check->available = kib * 1024;
+}
+
 static void read_host(struct check *check)
 {
 	const struct target *target = &check->rehearsal->facts.target;
 
+	read_available(check);
 	if (!check->request->swap_device)
 		return;
 	host_memory_read(&check->host);

@@ -40,7 +40,7 @@ uint64_t check_binding_limit(const struct check *check)
 
 uint64_t check_address_space(const struct check *check)
 {
-	return check->footprint.address_space + CHECK_FIRST_STACK;
+	return check->footprint.address_space + CHECK_FIRST_STACK + check->request->reserve;
 }
 
 /* With MCL_ONFAULT alone nothing is loaded early. */
@@ -48,7 +48,7 @@ uint64_t check_private_memory(const struct check *check)
 {
 	return check->request->lock == LOCK_ON_FAULT
 		       ? 0
-		       : check->footprint.anonymous + CHECK_FIRST_STACK;
+		       : check->footprint.anonymous + CHECK_FIRST_STACK + check->request->reserve;
 }
 
 uint64_t check_memory_with_stack(const struct check *check)
@@ -57,7 +57,8 @@ uint64_t check_memory_with_stack(const struct check *check)
 				 ? check->stack.soft
 				 : CHECK_FIRST_STACK;
 
-	return check->footprint.anonymous + check->footprint.file_backed + stack;
+	return check->footprint.anonymous + check->footprint.file_backed + stack +
+	       check->request->reserve;
 }
 
 bool check_needs_call(const struct check *check, enum kernel_call call)
@@ -457,6 +458,21 @@ static void conclude_memory_max(const struct check *check, struct verdict *verdi
 	conclude(verdict, CHECK_NO, "memory-max", text, remedy);
 }
 
+/* As the helper does. */
+static bool conclude_reserve(const struct check *check, struct verdict *verdict)
+{
+	char size[SIZE_TEXT_LENGTH], available[SIZE_TEXT_LENGTH], text[128];
+
+	if (!check->rehearsal->plan.reserve || check->available == 0 ||
+	    check->request->reserve <= check->available)
+		return false;
+	snprintf(text, sizeof(text), "--reserve=%s is more than there is free memory (%s)",
+		 size_format(check->request->reserve, size),
+		 size_format(check->available, available));
+	conclude(verdict, CHECK_NO, "memory", text, "name a smaller reserve");
+	return true;
+}
+
 static bool conclude_forecast(const struct check *check, struct verdict *verdict)
 {
 	uint64_t limit = check_binding_limit(check);
@@ -519,7 +535,7 @@ void check_judge(const struct check *check, struct verdict *verdict)
 	verdict->cause = "none";
 	if (!conclude_trial(check, verdict) && !conclude_plan(check, verdict) &&
 	    !conclude_rehearsal(check, verdict) && !conclude_attributes(check, verdict) &&
-	    !conclude_forecast(check, verdict))
+	    !conclude_reserve(check, verdict) && !conclude_forecast(check, verdict))
 		conclude_target(check, verdict);
 	check_find_others(check, verdict);
 	order(verdict);

@@ -3,7 +3,6 @@
 
 #include "common/cleanup.h"
 #include "common/procfs.h"
-#include "launcher/reserve.h"
 #include "preload/contract.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -75,6 +74,12 @@ bool environment_remove_enclosing_request(struct enclosing_request *enclosing)
 
 	if (value == NULL)
 		return false;
+	/* FLAGS bit 0 and PID are where they are in every version. */
+	if (sscanf(value, "%x:%8x:%x:", &parsed.version, &parsed.flags, &parsed.process) == 3 &&
+	    parsed.version != CONTRACT_VERSION) {
+		is_own = parsed.process == (unsigned)getpid();
+		enclosing->flags = parsed.flags & CONTRACT_REQUIRED;
+	}
 	if (parse_request(value, &parsed)) {
 		is_own = parsed.process == (unsigned)getpid();
 		*enclosing = (struct enclosing_request){parsed.flags, parsed.timeout,
@@ -151,6 +156,9 @@ static unsigned contract_flags(const struct request *request, const struct plan 
 	flags |= request->method == METHOD_PRELOAD ? CONTRACT_PRELOAD_ONLY : 0;
 	flags |= request->expect != NULL ? CONTRACT_NO_GUARD : 0;
 	flags |= request->swap_device ? CONTRACT_SWAP_DEVICE : 0;
+	flags |= request->swap_device && (request->realtime || request->realtime_inherited)
+			 ? CONTRACT_REALTIME
+			 : 0;
 	return flags;
 }
 
@@ -218,5 +226,5 @@ int environment_add_request(const struct request *request, const struct facts *f
 		return -ENOMEM;
 	if (setenv("LD_PRELOAD", preload, 1) != 0 || setenv(CONTRACT_VARIABLE, text, 1) != 0)
 		return -errno;
-	return plan->reserve ? reserve_add_tunables(request->reserve) : 0;
+	return 0;
 }

@@ -101,7 +101,7 @@ static void take_group_limit(const struct cgroup_limit *found, struct group_limi
 	memcpy(limit->group, found->group, sizeof(limit->group));
 }
 
-static void gather_memory(struct facts *facts)
+static void gather_memory(const struct request *request, struct facts *facts)
 {
 	cleanup_free struct cgroup *cgroup = calloc(1, sizeof(*cgroup));
 	const struct helper_file *helper = &facts->helper;
@@ -115,7 +115,8 @@ static void gather_memory(struct facts *facts)
 	    footprint_estimate(&facts->target, getenv("LD_LIBRARY_PATH"),
 			       helper->state == HELPER_USABLE ? helper->path : NULL,
 			       &footprint) == 0)
-		facts->needed_memory = footprint.anonymous + footprint.file_backed;
+		facts->needed_memory =
+			footprint.anonymous + footprint.file_backed + request->reserve;
 }
 
 int facts_gather(const struct request *request, const struct identity *identity,
@@ -149,6 +150,6 @@ int facts_gather(const struct request *request, const struct identity *identity,
 			 facts->privileges.user_namespace, &facts->helper);
 	facts->inject_available = may_trace(&facts->target);
 	if (request->swap_device && !request->guard)
-		gather_memory(facts);
+		gather_memory(request, facts);
 	return 0;
 }

@@ -84,19 +84,40 @@ static void request_keep_memlock(struct request *request)
 	request->memlock_hard = limit.hard;
 }
 
-/* A nested launch does not undo the promise of the outer one. A launch on behalf of the helper takes all its
+/* A nested launch does not undo the promise of the outer one, in its own process or, with --children=all, in those
+ * below; neither by options nor by a configuration file. */
+static bool adopt_promises(struct request *request, const struct enclosing_request *enclosing,
+			   bool is_own, struct failure *failure)
+{
+	unsigned flags =
+		is_own || (enclosing->flags & CONTRACT_CHILDREN_ALL) ? enclosing->flags : 0;
+
+	if (flags & CONTRACT_REQUIRED)
+		request->required = request->lock_memory = true;
+	if (!is_own && flags != 0)
+		request->children = CHILDREN_ALL;
+	if (!(flags & CONTRACT_SWAP_DEVICE))
+		return true;
+	/* The attributes are inherited, and the helper looks. */
+	request->swap_device = true;
+	request->children = CHILDREN_ALL;
+	request->realtime_inherited = (flags & CONTRACT_REALTIME) != 0;
+	if (!request->has_oom_score_adj || request->oom_score_adj == SWAP_DEVICE_OOM_SCORE_ADJ)
+		return true;
+	failure_set(failure, EXIT_USAGE, 0, NULL,
+		    "--oom-score-adj contradicts the --swap-device that this launch runs under");
+	return false;
+}
+
+/* A launch on behalf of the helper takes all its
  * settings from there; limits and identity are what the chain has made of them. */
 static bool adopt_enclosing_request(struct request *request, struct failure *failure)
 {
 	struct enclosing_request enclosing = {0};
 	bool found = environment_remove_enclosing_request(&enclosing);
 
-	request->required = request->required || (found && (enclosing.flags & CONTRACT_REQUIRED));
-	/* The attributes are what the chain has made of them: the helper looks. */
-	if (found && (enclosing.flags & CONTRACT_SWAP_DEVICE)) {
-		request->swap_device = true;
-		request->children = CHILDREN_ALL;
-	}
+	if (!adopt_promises(request, &enclosing, found, failure))
+		return false;
 	if (!request->guard)
 		return true;
 	if (!found) {

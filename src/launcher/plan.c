@@ -240,7 +240,9 @@ static void plan_reserve(const struct request *request, const struct facts *fact
 {
 	if (!request->has_reserve)
 		return;
-	plan->reserve = (plan->action == ACTION_PRELOAD || plan->request_for_chain) &&
+	plan->reserve = (plan->action == ACTION_PRELOAD ||
+			 (plan->request_for_chain && request->expect == NULL &&
+			  preload_cause(facts) == CAUSE_NONE)) &&
 			!plan->startup_only && reserve_obstacle(request, facts) == NULL;
 	if (plan->reserve || !request->required || plan->action == ACTION_REFUSE)
 		return;

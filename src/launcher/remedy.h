@@ -23,12 +23,13 @@ bool remedy_describe_swap_device(const struct request *request, const struct fac
 				 const struct plan *plan, enum place place,
 				 struct failure *failure);
 
-/* All that --swap-device needs. */
-const char *remedy_for_swap_device(enum place place);
+/* All that --swap-device needs. `is_root`: whether the caller is; added capabilities reach nobody else. */
+const char *remedy_for_swap_device(enum place place, bool is_root);
 /* For what only capabilities of the initial user namespace give. */
 extern const char remedy_outside_of_user_namespace[];
 /* One capability, without its "CAP_". */
-void remedy_for_capability(enum place place, const char *capability, char *text, unsigned size);
+void remedy_for_capability(enum place place, bool is_root, const char *capability, char *text,
+			   unsigned size);
 const char *remedy_for_memory_high(enum place place);
 /* `needed`: bytes. */
 void remedy_for_memory_max(enum place place, uint64_t needed, char *text, unsigned size);

@@ -9,8 +9,22 @@
 const char remedy_outside_of_user_namespace[] =
 	"start it outside of the user namespace: nothing inside can give it";
 
-void remedy_for_capability(enum place place, const char *capability, char *text, unsigned size)
+static bool needs_root(enum place place, bool is_root)
 {
+	return !is_root && (place == PLACE_DOCKER || place == PLACE_KUBERNETES);
+}
+
+void remedy_for_capability(enum place place, bool is_root, const char *capability, char *text,
+			   unsigned size)
+{
+	if (needs_root(place, is_root)) {
+		snprintf(text, size,
+			 "start the container as root with the capability %s added, and let "
+			 "duende-run "
+			 "--user=UID change the user",
+			 capability);
+		return;
+	}
 	switch (place) {
 	case PLACE_DOCKER:
 		snprintf(text, size, "docker run --cap-add=%s (Compose: cap_add: [%s])", capability,
@@ -39,8 +53,12 @@ void remedy_for_capability(enum place place, const char *capability, char *text,
 	snprintf(text, size, "start it as root, with CAP_%s", capability);
 }
 
-const char *remedy_for_swap_device(enum place place)
+const char *remedy_for_swap_device(enum place place, bool is_root)
 {
+	if (needs_root(place, is_root))
+		return "start the container as root with the capabilities IPC_LOCK, SYS_RESOURCE "
+		       "and "
+		       "SYS_NICE added, and let duende-run --user=UID change the user";
 	switch (place) {
 	case PLACE_DOCKER:
 		return "docker run --cap-add=IPC_LOCK --cap-add=SYS_RESOURCE --cap-add=SYS_NICE "
@@ -115,8 +133,9 @@ static const char *finite_limit_remedy(const struct request *request, const stru
 {
 	if (request->has_memlock_soft || request->has_memlock_hard)
 		return "leave out --memlock";
-	return facts->privileges.user_namespace ? remedy_outside_of_user_namespace
-						: remedy_for_swap_device(place);
+	return facts->privileges.user_namespace
+		       ? remedy_outside_of_user_namespace
+		       : remedy_for_swap_device(place, facts->privileges.effective_user == 0);
 }
 
 static void describe_finite_limit(const struct request *request, const struct facts *facts,

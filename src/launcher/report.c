@@ -166,7 +166,7 @@ static void write_attribute_steps(struct report *report, unsigned *number,
 	if (request->io_flusher)
 		write_step(report, number, "set PR_SET_IO_FLUSHER");
 	if (plan->reserve)
-		write_step(report, number, "let COMMAND's allocator hold %s (GLIBC_TUNABLES)",
+		write_step(report, number, "let COMMAND's allocator hold %s",
 			   size_format(request->reserve, size));
 	if (request->realtime)
 		write_step(report, number, "set SCHED_FIFO priority %d",

@@ -76,7 +76,8 @@ struct request {
 	bool has_reserve;
 	uint64_t reserve; /* bytes that COMMAND's allocator holds from the start */
 	bool realtime;
-	int realtime_priority; /* 1 … 99, SCHED_FIFO */
+	int realtime_priority;	 /* 1 … 99, SCHED_FIFO */
+	bool realtime_inherited; /* from a launch above with --swap-device: not set, but proven */
 	bool io_flusher;
 	bool has_oom_score_adj;
 	int oom_score_adj; /* -1000 … 1000 */

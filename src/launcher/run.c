@@ -224,6 +224,7 @@ static int prepare_inject(const struct request *request, const struct facts *fac
 		.quiet = request->quiet,
 		.budget = plan->budget,
 		.swap_device = request->swap_device,
+		.realtime = request->realtime || request->realtime_inherited,
 		.timeout = (unsigned)request->lock_timeout,
 		/* binfmt_misc puts an interpreter in the place of what it knows. */
 		.compare_file = facts->target.inode != 0 && facts->target.kind != TARGET_UNKNOWN &&

@@ -109,7 +109,7 @@ static void report_success(const struct outcome *outcome, unsigned flags, number
 	if (flags & CONTRACT_SWAP_DEVICE)
 		add_swap_device(&message);
 	if (reserve_kib > 0)
-		message_add_size(&message, ", heap ", reserve_heap_kib());
+		message_add_size(&message, ", reserve ", reserve_kib);
 	if (outcome->detail[0] != '\0') {
 		message_add(&message, "; never locked by the kernel: ");
 		message_add(&message, outcome->detail);
@@ -161,6 +161,22 @@ static void restore_timer(const struct request *request)
 	CALL3(NR_SETITIMER, TIMER_REAL, &timer, NULL);
 }
 
+/* The helper runs, so that the loader has not dropped it. What is left to be bounded is the lock itself, which may
+ * rightly take its time: a second for each 64 MiB on top. */
+static void extend_backstop(const struct request *request)
+{
+	enum { LONGEST = 86400 };
+	struct {
+		kernel_time interval_seconds, interval_microseconds, seconds, microseconds;
+	} timer = {0, 0, 0, 0};
+	number kib = file_field("/proc/self/status", "VmSize:") + request->reserve_kib;
+	/* Shifts: i386 has no 64-bit division without a library. */
+	number seconds = request->timeout + (kib >> 16);
+
+	timer.seconds = (kernel_time)(seconds < LONGEST ? seconds : LONGEST);
+	CALL3(NR_SETITIMER, TIMER_REAL, &timer, NULL);
+}
+
 /* A partial lock is never reported as success, however quiet the caller wants it. */
 static void report_lock(const struct outcome *outcome, const struct request *request)
 {
@@ -188,21 +204,41 @@ static void refuse(const struct request *request, const char *cause)
 		end_process(CONTRACT_EXIT_NOT_LOCKED);
 }
 
-/* What was asked for beside the lock, and is not worth less. */
-static void prove_surroundings(const struct request *request, struct outcome *outcome)
+/* Without --required a reserve that is not there is worth a warning, and no more. */
+static int take_reserve(const struct request *request, struct outcome *outcome)
 {
-	if ((request->flags & CONTRACT_SWAP_DEVICE) && !is_io_flusher()) {
-		outcome->call = "/proc/self/stat";
-		outcome->cause = "this process is no I/O flusher any more";
-	} else if (request->own && request->reserve_kib > 0 &&
-		   reserve_heap_kib() < request->reserve_kib) {
+	struct message message;
+
+	if (!request->own || request->reserve_kib == 0)
+		return 1;
+	outcome->cause = reserve_take(request->reserve_kib);
+	if (outcome->cause == NULL)
+		return 1;
+	if (request->flags & CONTRACT_REQUIRED) {
+		outcome->locked = 0;
 		outcome->call = "--reserve";
-		outcome->cause = "the allocator does not hold it: it is not glibc's, or another "
-				 "one took its place";
-	} else {
-		return;
+		return 0;
 	}
+	begin_message(&message, "warning: ");
+	message_add(&message, "no reserve: ");
+	message_add(&message, outcome->cause);
+	if (!(request->flags & CONTRACT_QUIET))
+		message_write(&message);
+	outcome->cause = NULL;
+	return 1;
+}
+
+/* What was asked for beside the lock, and is not worth less. */
+static void prove_swap_device(const struct request *request, struct outcome *outcome)
+{
+	const char *lack =
+		(request->flags & CONTRACT_SWAP_DEVICE) ? swap_device_lack(request->flags) : NULL;
+
+	if (lack == NULL)
+		return;
 	outcome->locked = 0;
+	outcome->call = "/proc/self";
+	outcome->cause = lack;
 	outcome->detail[0] = '\0';
 }
 
@@ -213,11 +249,11 @@ static void lock_and_prove(const struct request *request, struct outcome *outcom
 	outcome->call = outcome->cause = NULL;
 	outcome->error = 0;
 	outcome->virtual_kib = outcome->locked_kib = outcome->limit_kib = 0;
-	if (request->own && request->reserve_kib > 0)
-		reserve_take();
+	if (!take_reserve(request, outcome))
+		return;
 	lock_process(request->flags, outcome);
 	if (outcome->locked)
-		prove_surroundings(request, outcome);
+		prove_swap_device(request, outcome);
 	if (!outcome->locked)
 		return;
 	if ((request->flags & CONTRACT_FIRST_IMAGE) && !is_inspected_file(request)) {
@@ -255,6 +291,8 @@ __attribute__((constructor)) static void before_main(void)
 		request_remove(__environ, &request);
 		return;
 	}
+	if (request.own && (request.flags & CONTRACT_BACKSTOP))
+		extend_backstop(&request);
 	lock_and_prove(&request, &outcome);
 	flags = request.flags;
 	if (!outcome.locked && request.own &&

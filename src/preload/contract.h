@@ -61,6 +61,7 @@ enum contract_flag {
 	CONTRACT_PRELOAD_ONLY = 1 << 12, /* --method=preload, for the rest of the chain */
 	CONTRACT_NO_GUARD = 1 << 11, /* a tracer follows the chain (--expect): exec is left alone */
 	CONTRACT_SWAP_DEVICE = 1 << 13, /* every image is an I/O flusher, or does not run */
+	CONTRACT_REALTIME = 1 << 14,	/* and real-time */
 };
 
 #endif

@@ -76,7 +76,7 @@ static char *find_variable(char **environment)
 
 int request_read(char **environment, struct request *request)
 {
-	number version, flags, process, parent, start, timeout, preload, launcher;
+	number version, flags, process, parent, start, preload, launcher;
 	char *variable = find_variable(environment);
 	unsigned length;
 	const char *cursor;
@@ -100,7 +100,7 @@ int request_read(char **environment, struct request *request)
 	    !next_time(&cursor, &request->alarm_nanoseconds) ||
 	    !next_time(&cursor, &request->interval_seconds) ||
 	    !next_time(&cursor, &request->interval_microseconds) ||
-	    !next_field(&cursor, &timeout) || !next_field(&cursor, &request->reserve_kib) ||
+	    !next_field(&cursor, &request->timeout) || !next_field(&cursor, &request->reserve_kib) ||
 	    !next_field(&cursor, &preload) || !next_field(&cursor, &launcher))
 		return 0;
 	length = text_length(cursor);

@@ -41,6 +41,8 @@ hidden unsigned text_length(const char *text);
 hidden int text_starts_with(const char *text, const char *start);
 /* Reads digits of base 10 or 16 and moves *cursor behind them; 0 if there are none. */
 hidden number text_number(const char **cursor, unsigned base);
+/* Value in kB of the line "NAME:" in a file; 0: there is none. */
+hidden number file_field(const char *path, const char *name);
 /* Value in kB behind "NAME:" at the start of a line; 0 if it is another line. */
 hidden int text_field(const char *line, const char *name, number *value);
 
@@ -63,8 +65,8 @@ struct request {
 	int own; /* it is for this process (and not for an ancestor of it) */
 	number device, inode;
 	kernel_time alarm_seconds, alarm_nanoseconds, interval_seconds, interval_microseconds;
-	number reserve_kib;
-	const char *preload; /* not NUL-terminated */
+	number reserve_kib, timeout; /* timeout: seconds */
+	const char *preload;	     /* not NUL-terminated */
 	unsigned preload_length;
 	const char *launcher; /* not NUL-terminated */
 	unsigned launcher_length;
@@ -99,14 +101,12 @@ struct outcome {
 	char detail[160]; /* mapping that could not be proven; or those never locked */
 };
 
-/* --swap-device: whether this process is an I/O flusher still; what else was asked for, in words. */
-hidden int is_io_flusher(void);
+/* --swap-device: what a link of the chain has taken away, NULL if nothing; and what there is, in words. */
+hidden const char *swap_device_lack(unsigned flags);
 hidden void add_swap_device(struct message *message);
 
-/* --reserve: makes the allocator take its reserve, before the lock. */
-hidden void reserve_take(void);
-/* The size of the heap; 0: there is none. */
-hidden number reserve_heap_kib(void);
+/* --reserve: makes the allocator hold so much, before the lock. NULL, or why it does not. */
+hidden const char *reserve_take(number kib);
 
 /* From now on exec calls of this process go through the launcher. Returns 0, or -1 if the request is too
  * long to be kept. */

@@ -23,7 +23,7 @@ static int capability_honoured(const struct limit *limit)
 	return result == 0;
 }
 
-static number file_field(const char *path, const char *name)
+number file_field(const char *path, const char *name)
 {
 	struct reader reader;
 	char line[LINE_LENGTH];

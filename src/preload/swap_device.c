@@ -4,29 +4,54 @@
 #include "helper.h"
 
 /* PR_SET_IO_FLUSHER sets PF_MEMALLOC_NOIO and PF_LOCAL_THROTTLE (kernel kernel/sys.c, include/linux/sched.h). */
-enum { IO_FLUSHER_FLAGS = 0x180000, POLICY_FIFO = 1 };
+enum { IO_FLUSHER_FLAGS = 0x180000, POLICY_FIFO = 1, POLICY_ROUND_ROBIN = 2 };
 
-int is_io_flusher(void)
+static void read_oom_score_adj(char line[LINE_LENGTH])
 {
-	return (process_stat_field(STAT_FLAGS) & IO_FLUSHER_FLAGS) == IO_FLUSHER_FLAGS;
+	struct reader reader;
+
+	if (reader_open(&reader, "/proc/self/oom_score_adj") != 0 ||
+	    reader_line(&reader, line) != 1)
+		line[0] = '\0';
+	reader_close(&reader);
+}
+
+static int is_real_time(void)
+{
+	number policy = process_stat_field(STAT_POLICY);
+
+	return policy == POLICY_FIFO || policy == POLICY_ROUND_ROBIN;
+}
+
+const char *swap_device_lack(unsigned flags)
+{
+	static const char never_killed[] = "-1000";
+	char line[LINE_LENGTH];
+
+	if ((process_stat_field(STAT_FLAGS) & IO_FLUSHER_FLAGS) != IO_FLUSHER_FLAGS)
+		return "this process is no I/O flusher any more";
+	read_oom_score_adj(line);
+	if (!text_starts_with(line, never_killed))
+		return "the OOM score adjustment of this process is not -1000 any more";
+	if ((flags & CONTRACT_REALTIME) && !is_real_time())
+		return "this process is not real-time any more";
+	return NULL;
 }
 
 void add_swap_device(struct message *message)
 {
-	struct reader reader;
 	char line[LINE_LENGTH];
 
 	message_add(message, ", I/O flusher");
-	if (process_stat_field(STAT_POLICY) == POLICY_FIFO) {
-		message_add(message, ", SCHED_FIFO ");
+	if (is_real_time()) {
+		message_add(message, process_stat_field(STAT_POLICY) == POLICY_FIFO
+					     ? ", SCHED_FIFO "
+					     : ", SCHED_RR ");
 		message_add_number(message, process_stat_field(STAT_PRIORITY));
 	} else {
-		message_add(message, ", not SCHED_FIFO");
+		message_add(message, ", not real-time");
 	}
-	if (reader_open(&reader, "/proc/self/oom_score_adj") == 0 &&
-	    reader_line(&reader, line) == 1) {
-		message_add(message, ", OOM score adjustment ");
-		message_add(message, line);
-	}
-	reader_close(&reader);
+	read_oom_score_adj(line);
+	message_add(message, ", OOM score adjustment ");
+	message_add(message, line);
 }

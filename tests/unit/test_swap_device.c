@@ -288,7 +288,7 @@ static void remedies_are_for_the_place_and_no_other(void **state)
 		plan_make(&request, &facts, &plan);
 		remedy_describe(&request, &facts, &plan, rows[row].place, &failure);
 		assert_non_null(strstr(failure.remedy, rows[row].word));
-		remedy_for_capability(rows[row].place, "SYS_NICE", text, sizeof(text));
+		remedy_for_capability(rows[row].place, true, "SYS_NICE", text, sizeof(text));
 		assert_non_null(strstr(text, "SYS_NICE"));
 		for (size_t other = 0; other < COUNT(rows); other++)
 			if (other != row)
@@ -311,14 +311,34 @@ static void a_reserve_needs_the_allocator_of_glibc(void **state)
 	strcpy(facts.target.elf.interpreter, "/lib/ld-musl-x86_64.so.1");
 	assert_non_null(reserve_obstacle(&request, &facts));
 	facts = ready_facts();
-	facts.target.secure_execution = true;
-	assert_non_null(reserve_obstacle(&request, &facts));
-	facts = ready_facts();
 	facts.target.kind = TARGET_STATIC;
 	assert_non_null(reserve_obstacle(&request, &facts));
 	facts = ready_facts();
 	request.lock = LOCK_ON_FAULT;
 	assert_non_null(reserve_obstacle(&request, &facts));
+}
+
+static void a_reserve_is_not_left_to_the_tracer(void **state)
+{
+	struct request request = ready_request();
+	struct facts facts = ready_facts();
+	struct plan plan;
+
+	(void)state;
+	request.has_reserve = true;
+	request.reserve = 64 * MIB;
+	plan_make(&request, &facts, &plan);
+	assert_int_equal(plan.action, ACTION_PRELOAD);
+	assert_true(plan.reserve);
+	request.expect = "/usr/bin/daemon";
+	plan_make(&request, &facts, &plan);
+	assert_int_equal(plan.action, ACTION_REFUSE);
+	assert_string_equal(cause_name(plan.cause), "reserve");
+	request.expect = NULL;
+	facts.privileges.real_user = 1000;
+	plan_make(&request, &facts, &plan);
+	assert_int_equal(plan.action, ACTION_REFUSE);
+	assert_string_equal(cause_name(plan.cause), "reserve");
 }
 
 static void without_required_a_reserve_that_cannot_work_is_left_out(void **state)
@@ -336,35 +356,6 @@ static void without_required_a_reserve_that_cannot_work_is_left_out(void **state
 	facts = ready_facts();
 	plan_make(&request, &facts, &plan);
 	assert_true(plan.reserve);
-}
-
-static void tunables_of_others_are_kept(void **state)
-{
-	static const char ours[] = "glibc.malloc.top_pad=67108864"
-				   ":glibc.malloc.trim_threshold=9223372036854775807"
-				   ":glibc.malloc.mmap_max=0:glibc.malloc.arena_max=1";
-	static const struct {
-		const char *before, *prefix;
-	} rows[] = {
-		{NULL, ""},
-		{"", ""},
-		{":", ""},
-		{"glibc.malloc.check=1", "glibc.malloc.check=1:"},
-		{"glibc.malloc.arena_max=8:glibc.malloc.check=1", "glibc.malloc.check=1:"},
-		{"glibc.malloc.check=1:glibc.malloc.top_pad=1", "glibc.malloc.check=1:"},
-		{"glibc.malloc.arena_max_not=1", "glibc.malloc.arena_max_not=1:"},
-		{"glibc.malloc.arena_max", "glibc.malloc.arena_max:"},
-	};
-
-	(void)state;
-	for (size_t row = 0; row < COUNT(rows); row++) {
-		char expected[512];
-		char *value = reserve_tunables(rows[row].before, 64 * MIB);
-
-		snprintf(expected, sizeof(expected), "%s%s", rows[row].prefix, ours);
-		assert_string_equal(value, expected);
-		free(value);
-	}
 }
 
 static void other_allocators_are_known_by_name(void **state)
@@ -392,6 +383,8 @@ static struct status *ready_status(void)
 	status->process.oom_score_adj = -1000;
 	status->headroom_kind = HEADROOM_UNLIMITED;
 	status->has_threads = true;
+	status->has_cgroup = true;
+	status->process.threads = 4;
 	status->threads.count = status->threads.io_flushers = status->threads.real_time = 4;
 	status->children.known = status->children.complete = true;
 	status->children.count = status->children.locked = 1;
@@ -399,6 +392,8 @@ static struct status *ready_status(void)
 						  .verdict = STATUS_LOCKED_FULL,
 						  .threads = 1,
 						  .io_flushers = 1,
+						  .has_cgroup = true,
+						  .headroom_kind = HEADROOM_UNLIMITED,
 						  .has_oom_score_adj = true,
 						  .oom_score_adj = -1000};
 	return status;
@@ -443,6 +438,51 @@ static void a_child_without_flusher_shuts(struct status *status)
 static void a_child_for_the_oom_killer_shuts(struct status *status)
 {
 	status->children.list[0].oom_score_adj = 0;
+}
+
+static void a_child_with_a_finite_limit_shuts(struct status *status)
+{
+	status->children.list[0].headroom_kind = HEADROOM_FINITE;
+}
+
+static void a_child_with_memory_high_shuts(struct status *status)
+{
+	status->children.list[0].has_memory_high = true;
+}
+
+static void a_child_that_ended_tells_nothing(struct status *status)
+{
+	status->children.list[0].threads = status->children.list[0].io_flushers = 0;
+	status->children.list[0].has_oom_score_adj = false;
+}
+
+static void a_zombie_child_serves_nobody(struct status *status)
+{
+	status->children.list[0].is_zombie = true;
+	status->children.list[0].verdict = STATUS_NOT_LOCKED;
+}
+
+static void an_invisible_group_tells_nothing(struct status *status)
+{
+	status->cgroup.version = CGROUP_V2;
+}
+
+static void an_unreadable_group_tells_nothing(struct status *status)
+{
+	status->cgroup.version = CGROUP_V2;
+	strcpy(status->cgroup.folder, "/sys/fs/cgroup");
+	status->cgroup.unreadable = true;
+}
+
+static void threads_that_were_not_read_tell_nothing(struct status *status)
+{
+	status->process.threads = 8;
+}
+
+static void no_thread_tells_nothing(struct status *status)
+{
+	status->threads = (struct threads){0};
+	status->process.threads = 0;
 }
 
 static void a_zombie_shuts(struct status *status)
@@ -501,6 +541,14 @@ static void the_gate_opens_only_where_all_is_right(void **state)
 		{an_unlocked_child_shuts, GATE_SHUT, 1},
 		{a_child_without_flusher_shuts, GATE_SHUT, 1},
 		{a_child_for_the_oom_killer_shuts, GATE_SHUT, 1},
+		{a_child_with_a_finite_limit_shuts, GATE_SHUT, 1},
+		{a_child_with_memory_high_shuts, GATE_SHUT, 1},
+		{a_zombie_child_serves_nobody, GATE_OPEN, 0},
+		{a_child_that_ended_tells_nothing, GATE_UNKNOWN, 1},
+		{an_invisible_group_tells_nothing, GATE_UNKNOWN, 1},
+		{an_unreadable_group_tells_nothing, GATE_UNKNOWN, 1},
+		{threads_that_were_not_read_tell_nothing, GATE_UNKNOWN, 1},
+		{no_thread_tells_nothing, GATE_UNKNOWN, 1},
 		{a_zombie_shuts, GATE_SHUT, 1},
 		{lesser_evidence_tells_nothing, GATE_UNKNOWN, 1},
 		{no_process_tells_nothing, GATE_UNKNOWN, 1},
@@ -630,8 +678,8 @@ int main(void)
 		cmocka_unit_test(only_swap_device_refuses_them),
 		cmocka_unit_test(remedies_are_for_the_place_and_no_other),
 		cmocka_unit_test(a_reserve_needs_the_allocator_of_glibc),
+		cmocka_unit_test(a_reserve_is_not_left_to_the_tracer),
 		cmocka_unit_test(without_required_a_reserve_that_cannot_work_is_left_out),
-		cmocka_unit_test(tunables_of_others_are_kept),
 		cmocka_unit_test(other_allocators_are_known_by_name),
 		cmocka_unit_test(the_gate_opens_only_where_all_is_right),
 		cmocka_unit_test(what_is_wrong_outweighs_what_is_not_known),

@@ -205,4 +205,4 @@ check_refused "a link that takes the I/O flusher away is noticed" \
 check_contains "and named" "no I/O flusher any more" "$errors"
 check_refused "also where the tracer follows the chain" \
     duende-run --swap-device --expect=/usr/bin/touch -- clear-flusher-dynamic touch /tmp/main-ran
-check_contains "and named" "is no I/O flusher" "$errors"
+check_contains "and named" "has no I/O flusher" "$errors"
