@@ -139,7 +139,8 @@ def cgroup_limits(pid):
                 text = text_of(f"{folder}/{name}").strip()
                 found.append(float("inf") if text == "max" or int(text) >= 1 << 62 else int(text))
             folder = os.path.dirname(folder)
-        least.append(None if not found else -1 if min(found) == float("inf") else min(found))
+        # The group at the top of version 2 has no such files, and no such limits.
+        least.append((None if v1 else -1) if not found else -1 if min(found) == float("inf") else min(found))
     return path, *least
 
 

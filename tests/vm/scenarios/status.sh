@@ -89,13 +89,12 @@ expected_of_process() {
 
 # least_limit PATH FILE NAME: the least one of the group and those above it, and whose it is.
 least_limit() {
-    local folder="$1" value least=null group=null
+    local folder="$1" value least=-1 group=null
     while [ -n "$folder" ]; do
         value=$(cat "$groups$folder/$2")
         case $least:$value in
-            null:max) least=-1 ;;
             *:max) ;;
-            null:* | -1:*) least=$value group=$folder ;;
+            -1:*) least=$value group=$folder ;;
             *) [ "$value" -ge "$least" ] || least=$value group=$folder ;;
         esac
         folder=${folder%/*}
@@ -104,7 +103,7 @@ least_limit() {
     echo "cgroup.$3.group $group"
 }
 
-# The group at the top has no such files.
+# The group at the top has no such files, and no such limits.
 expected_of_group() {
     local path
     path=$(sed -n 's/^0:://p' "/proc/$1/cgroup")
