@@ -32,7 +32,7 @@ struct cgroup {
 	struct cgroup_limit swap_max; /* memory.swap.max; v1 has none */
 	struct cgroup_limit
 		memsw_max; /* memory.memsw.limit_in_bytes: memory and swap; v2 has none */
-	bool unreadable; /* a limit is there that may not be read */
+	bool unreadable;   /* a limit is there that may not be read */
 	/* Of the nearest group that counts: memory.current, memory.swap.current or their v1 names. */
 	struct cgroup_figure current, swap_current;
 	/* What may still be charged before `max` of any group on the way is reached. */

@@ -100,8 +100,9 @@ int request_read(char **environment, struct request *request)
 	    !next_time(&cursor, &request->alarm_nanoseconds) ||
 	    !next_time(&cursor, &request->interval_seconds) ||
 	    !next_time(&cursor, &request->interval_microseconds) ||
-	    !next_field(&cursor, &request->timeout) || !next_field(&cursor, &request->reserve_kib) ||
-	    !next_field(&cursor, &preload) || !next_field(&cursor, &launcher))
+	    !next_field(&cursor, &request->timeout) ||
+	    !next_field(&cursor, &request->reserve_kib) || !next_field(&cursor, &preload) ||
+	    !next_field(&cursor, &launcher))
 		return 0;
 	length = text_length(cursor);
 	if (preload > length || launcher > length - preload)
