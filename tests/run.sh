@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # Installs what the tests need, and runs them:
 #
-#   tests/run.sh              everything (under half an hour)
+#   tests/run.sh              everything
 #   tests/run.sh --quick      what takes seconds: no daemons, containers, machines (under 3 minutes)
 #   tests/run.sh SUITE...     these alone, by name: build unit lint fuzz, or tests/SUITE.bats
 #   tests/run.sh --install [LIST...]   no test: install what they need, or the packages in these lists

@@ -51,14 +51,6 @@ echo 1 >/proc/sys/vm/overcommit_memory
 
 # --- variants ---
 
-swap_device_options() {
-    if duende-run --help | grep -q -- --swap-device; then
-        echo --swap-device
-    else
-        echo --required --io-flusher --oom-score-adj=-1000 --realtime --children=all
-    fi
-}
-
 # Sets launcher: what stands before the daemon's command. Each ingredient can be taken away or stand alone.
 choose_variant() {
     local locked_flusher="--required --io-flusher --oom-score-adj=-1000 --children=all"
@@ -67,14 +59,14 @@ choose_variant() {
         locked) launcher="duende-run --required --" ;;
         flusher) launcher="duende-run --io-flusher --config=$folder/unlocked.conf --" ;;
         locked-flusher) launcher="duende-run $locked_flusher --" ;;
-        swap-device) launcher="duende-run $(swap_device_options) --" ;;
-        swap-device-no-realtime) launcher="duende-run $(swap_device_options) --realtime=off --" ;;
+        swap-device) launcher="duende-run --swap-device --" ;;
+        swap-device-no-realtime) launcher="duende-run --swap-device --realtime=off --" ;;
         no-flusher) launcher="duende-run --required --oom-score-adj=-1000 --realtime --children=all --" ;;
         no-lock) launcher="duende-run --io-flusher --oom-score-adj=-1000 --realtime --config=$folder/unlocked.conf --" ;;
         # The processor without the reserve below the watermark that real-time tasks have.
         nice) launcher="nice -n -20 duende-run $locked_flusher --" ;;
         round-robin) launcher="chrt -r 1 duende-run $locked_flusher --" ;;
-        reserve) choose_reserve ;;
+        reserve) launcher="duende-run --swap-device --reserve=${reserve}M --" ;;
         *)
             echo "no variant $variant"
             return 1
@@ -84,15 +76,6 @@ choose_variant() {
 }
 
 : "${reserve:=160}"
-choose_reserve() {
-    if duende-run --help | grep -q -- --reserve; then
-        launcher="duende-run $(swap_device_options) --reserve=${reserve}M --"
-        return
-    fi
-    launcher="env GLIBC_TUNABLES=glibc.malloc.top_pad=$((reserve << 20))"
-    launcher="$launcher:glibc.malloc.trim_threshold=$((reserve << 21)):glibc.malloc.arena_max=1:glibc.malloc.mmap_max=0"
-    launcher="$launcher duende-run $(swap_device_options) --"
-}
 
 # --- the swap area ---
 
