@@ -206,3 +206,12 @@ check_contains "and named" "no I/O flusher any more" "$errors"
 check_refused "also where the tracer follows the chain" \
     duende-run --swap-device --expect=/usr/bin/touch -- clear-flusher-dynamic touch /tmp/main-ran
 check_contains "and named" "has no I/O flusher" "$errors"
+check_refused "a link that gives up real-time scheduling is noticed" \
+    duende-run --swap-device -- chrt -o 0 touch /tmp/main-ran
+check_contains "and named" "not real-time any more" "$errors"
+check_refused "a link that hands itself to the OOM killer is noticed" \
+    duende-run --swap-device -- dash -c 'echo 0 >/proc/self/oom_score_adj; exec touch /tmp/main-ran'
+check_contains "and named" "OOM score adjustment of this process is not -1000" "$errors"
+check_refused "by the tracer too" duende-run --swap-device --expect=/usr/bin/touch -- \
+    dash -c 'echo 0 >/proc/self/oom_score_adj; exec touch /tmp/main-ran'
+check_contains "and named" "has no OOM score adjustment of -1000" "$errors"
