@@ -17,6 +17,7 @@
 #include "inspect/threads.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/oom.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -511,7 +512,7 @@ static bool is_never_killed(pid_t pid)
 	char path[64], text[16];
 
 	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
-	return procfs_read(path, text, sizeof(text)) > 0 && atoi(text) == -1000;
+	return procfs_read(path, text, sizeof(text)) > 0 && atoi(text) == OOM_SCORE_ADJ_MIN;
 }
 
 /* What the launcher set and a chain has changed; NULL: nothing. */

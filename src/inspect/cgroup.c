@@ -154,28 +154,25 @@ bool cgroup_parse_bytes(const char *text, uint64_t *bytes)
 	return true;
 }
 
-static bool read_bytes(const char *folder, const char *file, uint64_t *bytes)
+/* Returns 0, -ENOENT (no such file), or -EIO for what cannot be read or understood. */
+static int read_bytes(const char *folder, const char *file, uint64_t *bytes)
 {
 	char path[PATH_MAX], text[64];
 	int length = snprintf(path, sizeof(path), "%s/%s", folder, file);
+	ssize_t result;
 
-	return length > 0 && (size_t)length < sizeof(path) &&
-	       procfs_read(path, text, sizeof(text)) > 0 && cgroup_parse_bytes(text, bytes);
-}
-
-static bool is_absent(const char *folder, const char *file)
-{
-	char path[PATH_MAX], text[64];
-	int length = snprintf(path, sizeof(path), "%s/%s", folder, file);
-
-	return length > 0 && (size_t)length < sizeof(path) &&
-	       procfs_read(path, text, sizeof(text)) == -ENOENT;
+	if (length <= 0 || (size_t)length >= sizeof(path))
+		return -EIO;
+	result = procfs_read(path, text, sizeof(text));
+	if (result == -ENOENT)
+		return -ENOENT;
+	return result > 0 && cgroup_parse_bytes(text, bytes) ? 0 : -EIO;
 }
 
 static void read_figure(const char *folder, const char *file, struct cgroup_figure *figure)
 {
 	if (!figure->known)
-		figure->known = read_bytes(folder, file, &figure->bytes);
+		figure->known = read_bytes(folder, file, &figure->bytes) == 0;
 }
 
 /* Keeps the least; of equal ones that which is nearest to the process. Returns that of this group. */
@@ -183,9 +180,10 @@ static struct cgroup_figure read_limit(const char *folder, const char *file, str
 				       const char *group, struct cgroup_limit *limit)
 {
 	struct cgroup_figure own = {false, 0};
+	int result = read_bytes(folder, file, &own.bytes);
 
-	read_figure(folder, file, &own);
-	if (!own.known && !is_absent(folder, file))
+	own.known = result == 0;
+	if (!own.known && result != -ENOENT)
 		cgroup->unreadable = true;
 	if (!own.known || (limit->known && own.bytes >= limit->bytes))
 		return own;
@@ -200,7 +198,8 @@ static void read_room(const char *folder, const struct cgroup_figure *limit, con
 {
 	uint64_t use, left;
 
-	if (!limit->known || limit->bytes == SIZE_UNLIMITED || !read_bytes(folder, use_file, &use))
+	if (!limit->known || limit->bytes == SIZE_UNLIMITED ||
+	    read_bytes(folder, use_file, &use) != 0)
 		return;
 	left = use < limit->bytes ? limit->bytes - use : 0;
 	if (!room->known || left < room->bytes)
@@ -248,8 +247,8 @@ static bool binds_groups_below(enum cgroup_version version, const char *folder)
 {
 	uint64_t hierarchy;
 
-	return version != CGROUP_V1 || !read_bytes(folder, "memory.use_hierarchy", &hierarchy) ||
-	       hierarchy != 0;
+	return version != CGROUP_V1 ||
+	       read_bytes(folder, "memory.use_hierarchy", &hierarchy) != 0 || hierarchy != 0;
 }
 
 /* `top`: length of the mount point, where the walk ends. */
@@ -308,6 +307,11 @@ static void assume_no_limit(const struct cgroup *cgroup, struct cgroup_limit *li
 		return;
 	limit->known = true;
 	limit->bytes = SIZE_UNLIMITED;
+}
+
+bool cgroup_limit_is_finite(const struct cgroup_limit *limit)
+{
+	return limit->known && limit->bytes != SIZE_UNLIMITED;
 }
 
 bool cgroup_is_known(const struct cgroup *cgroup)

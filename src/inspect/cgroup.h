@@ -39,6 +39,9 @@ struct cgroup {
 	struct cgroup_figure room;
 };
 
+/* Whether there is such a limit, as far as is known. */
+bool cgroup_limit_is_finite(const struct cgroup_limit *limit);
+
 /* Whether the limits could be looked at: there is no memory controller, or its groups are visible and readable. */
 bool cgroup_is_known(const struct cgroup *cgroup);
 

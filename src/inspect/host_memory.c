@@ -23,8 +23,10 @@ void host_memory_read(struct host_memory *host)
 	char text[8192];
 
 	*host = (struct host_memory){0};
-	if (procfs_read("/proc/meminfo", text, sizeof(text)) > 0)
+	if (procfs_read("/proc/meminfo", text, sizeof(text)) > 0) {
 		procfs_status_number(text, "MemTotal", &host->total_kib);
+		procfs_status_number(text, "MemAvailable", &host->available_kib);
+	}
 	read_setting("/proc/sys/vm/min_free_kbytes", &host->min_free_kib);
 	read_setting("/proc/sys/vm/watermark_boost_factor", &host->watermark_boost_factor);
 	read_setting("/proc/sys/vm/overcommit_memory", &host->overcommit_memory);

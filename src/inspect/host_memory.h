@@ -13,6 +13,7 @@ struct host_setting {
 };
 
 struct host_memory {
+	uint64_t available_kib;			    /* MemAvailable; 0: not known */
 	uint64_t total_kib;			    /* MemTotal; 0: not known */
 	struct host_setting min_free_kib;	    /* vm.min_free_kbytes */
 	struct host_setting watermark_boost_factor; /* since 5.0 */

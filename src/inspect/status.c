@@ -209,8 +209,7 @@ static void read_child_attributes(struct status *status, struct child *child)
 	child->headroom_kind = status->headroom_kind;
 	child->has_cgroup =
 		cgroup_read(child->pid, &status->cgroup) == 0 && cgroup_is_known(&status->cgroup);
-	child->has_memory_high =
-		status->cgroup.high.known && status->cgroup.high.bytes != SIZE_UNLIMITED;
+	child->has_memory_high = cgroup_limit_is_finite(&status->cgroup.high);
 	if (threads_read(child->pid, &status->threads) != 0)
 		return;
 	child->threads = status->threads.count;

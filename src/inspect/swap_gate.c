@@ -2,11 +2,9 @@
 #include "inspect/swap_gate.h"
 
 #include "common/size.h"
+#include <linux/oom.h>
 #include <stdarg.h>
 #include <stdio.h>
-
-/* The OOM killer passes over it (kernel mm/oom_kill.c oom_badness()). */
-#define NEVER_KILLED (-1000)
 
 static void add(struct swap_gate *gate, enum gate_answer answer, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -62,7 +60,7 @@ static void judge_oom_score(const struct process *process, struct swap_gate *gat
 {
 	if (!process->has_oom_score_adj)
 		add(gate, GATE_UNKNOWN, "its OOM score adjustment cannot be read");
-	else if (process->oom_score_adj != NEVER_KILLED)
+	else if (process->oom_score_adj != OOM_SCORE_ADJ_MIN)
 		add(gate, GATE_SHUT, "its OOM score adjustment is %d: the OOM killer may end it",
 		    process->oom_score_adj);
 }
@@ -81,10 +79,10 @@ static void judge_limits(const struct status *status, struct swap_gate *gate)
 		add(gate, GATE_UNKNOWN, "the memory limits of its control group cannot be read");
 		return;
 	}
-	if (cgroup->high.known && cgroup->high.bytes != SIZE_UNLIMITED)
+	if (cgroup_limit_is_finite(&cgroup->high))
 		add(gate, GATE_SHUT, "memory.high of %.150s is %s: above it the kernel stops it",
 		    cgroup->high.group, size_format(cgroup->high.bytes, size));
-	if (cgroup->max.known && cgroup->max.bytes != SIZE_UNLIMITED)
+	if (cgroup_limit_is_finite(&cgroup->max))
 		add(gate, GATE_OPEN,
 		    "memory.max of %.150s is %s: where it ends, it gets no memory and is not "
 		    "killed "
@@ -120,9 +118,9 @@ static void judge_child(const struct child *child, struct swap_gate *gate)
 	if (child->io_flushers < child->threads)
 		add(gate, GATE_SHUT, "child %d: %u of %u threads are I/O flushers", child->pid,
 		    child->io_flushers, child->threads);
-	if (child->oom_score_adj != NEVER_KILLED)
+	if (child->oom_score_adj != OOM_SCORE_ADJ_MIN)
 		add(gate, GATE_SHUT, "child %d: its OOM score adjustment is not %d", child->pid,
-		    NEVER_KILLED);
+		    OOM_SCORE_ADJ_MIN);
 	judge_child_limits(child, gate);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "inspect/threads.h"
 
+#include "common/cleanup.h"
 #include "common/procfs.h"
 #include <sched.h>
 #include <stdio.h>
@@ -81,4 +82,12 @@ int threads_read(pid_t pid, struct threads *threads)
 
 	threads->count = threads->io_flushers = threads->real_time = threads->listed = 0;
 	return process_threads(pid, read_thread, &reading);
+}
+
+bool threads_are_io_flushers(pid_t pid)
+{
+	cleanup_free struct threads *threads = calloc(1, sizeof(*threads));
+
+	return threads != NULL && threads_read(pid, threads) == 0 && threads->count > 0 &&
+	       threads->io_flushers == threads->count;
 }

@@ -24,6 +24,9 @@ struct threads {
 /* Returns 0 or -errno; a thread that ends meanwhile is not counted. */
 int threads_read(pid_t pid, struct threads *threads);
 
+/* Whether each of its threads is an I/O flusher; false also where that cannot be read. */
+bool threads_are_io_flushers(pid_t pid);
+
 /* "SCHED_OTHER", "SCHED_FIFO", …; sched(7). */
 const char *thread_policy_name(int policy);
 bool thread_policy_is_real_time(int policy);

@@ -146,15 +146,6 @@ static int apply_oom_score(const struct request *request, struct failure *failur
 	return 0;
 }
 
-/* Inherited: nobody without CAP_SYS_RESOURCE may ask prctl(2), but anybody reads his own stat. */
-static bool is_io_flusher(void)
-{
-	cleanup_free struct threads *threads = calloc(1, sizeof(*threads));
-
-	return threads != NULL && threads_read(getpid(), threads) == 0 && threads->count > 0 &&
-	       threads->io_flushers == threads->count;
-}
-
 static int apply_io_flusher(const struct request *request, struct failure *failure)
 {
 	/* The unused arguments must be 0 (PR_SET_IO_FLUSHER(2const)). */
@@ -165,7 +156,8 @@ static int apply_io_flusher(const struct request *request, struct failure *failu
 			return refuse(failure, error_number, "prctl", "--io-flusher",
 				      "this kernel does not know PR_SET_IO_FLUSHER (since 5.6)",
 				      "boot a newer kernel");
-		if (is_io_flusher())
+		/* Inherited: only CAP_SYS_RESOURCE may ask prctl(2), but anybody reads his own stat. */
+		if (threads_are_io_flushers(getpid()))
 			return 0;
 		return refuse_capability(failure, request, error_number, "prctl", "--io-flusher",
 					 "SYS_RESOURCE");

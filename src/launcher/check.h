@@ -31,9 +31,8 @@ struct check {
 	int oom_score_adj; /* what COMMAND inherits */
 	bool io_flusher;   /* the same */
 	struct cgroup cgroup;
-	struct host_memory host;  /* with --swap-device */
-	uint64_t available;	  /* bytes: MemAvailable; 0: not known */
-	bool files_are_swappable; /* COMMAND is on tmpfs; with --swap-device */
+	struct host_memory host;
+	bool files_are_swappable; /* COMMAND is on tmpfs */
 	bool has_stack;
 	struct limit_pair stack; /* bytes; RLIMIT_STACK that COMMAND will have */
 	bool has_footprint;	 /* COMMAND was given and could be read */
@@ -78,6 +77,9 @@ void check_find_swap_device(const struct check *check, struct verdict *verdict);
 /* Adds one, unless there is one of this name; what does not fit is dropped. Returns it or NULL. */
 struct finding *check_add(struct verdict *verdict, const char *name, enum severity severity,
 			  const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* `finding` NULL: nothing to do. */
+void check_set_remedy(struct finding *finding, const char *remedy);
 
 /* What COMMAND takes at its start at least, in bytes: address space for RLIMIT_MEMLOCK, private
  * memory for a cgroup; and what it may take with its whole main stack. Pure. */

@@ -37,12 +37,10 @@ static void read_security_label(char label[256])
 
 static void read_own_state(struct check *check)
 {
-	cleanup_free struct threads *threads = calloc(1, sizeof(*threads));
 	char status[8192];
 
 	check->has_oom_score_adj = read_number("/proc/self/oom_score_adj", &check->oom_score_adj);
-	check->io_flusher = threads != NULL && threads_read(getpid(), threads) == 0 &&
-			    threads->count > 0 && threads->io_flushers == threads->count;
+	check->io_flusher = threads_are_io_flushers(getpid());
 	if (procfs_read("/proc/self/status", status, sizeof(status)) > 0)
 		procfs_status_number(status, "TracerPid", &check->tracer);
 }
@@ -103,23 +101,10 @@ static void forecast(struct check *check)
 				   &check->footprint) == 0;
 }
 
-static void read_available(struct check *check)
-{
-	char text[8192];
-	uint64_t kib;
-
-	if (procfs_read("/proc/meminfo", text, sizeof(text)) > 0 &&
-	    procfs_status_number(text, "MemAvailable", &kib) == 0)
-		check->available = kib * 1024;
-}
-
 static void read_host(struct check *check)
 {
 	const struct target *target = &check->rehearsal->facts.target;
 
-	read_available(check);
-	if (!check->request->swap_device)
-		return;
 	host_memory_read(&check->host);
 	check->files_are_swappable = check->rehearsal->step >= REHEARSE_PLAN &&
 				     host_memory_is_swappable_file(target->program);

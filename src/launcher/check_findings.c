@@ -7,12 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set_remedy(struct finding *finding, const char *remedy)
-{
-	if (finding != NULL)
-		snprintf(finding->remedy, sizeof(finding->remedy), "%s", remedy);
-}
-
 /* --- limit and capability --- */
 
 static void find_limits(const struct check *check, enum severity severity, struct verdict *verdict)
@@ -70,7 +64,7 @@ static void find_user_change(const struct check *check, struct verdict *verdict)
 
 	snprintf(remedy, sizeof(remedy), "%s, or --user=USER",
 		 remedy_for_user_change(check->place));
-	set_remedy(
+	check_set_remedy(
 		check_add(verdict, "user-change", SEVERITY_RISK,
 			  "only root's CAP_IPC_LOCK lifts RLIMIT_MEMLOCK: if COMMAND changes its "
 			  "user by itself, its allocations will fail"),
@@ -152,9 +146,9 @@ static void find_confinement(const struct check *check, struct verdict *verdict)
 			  check->security_label);
 	if (!facts->proc_available && check->rehearsal->step >= REHEARSE_PLAN &&
 	    check->request->lock_memory && facts->target.kind != TARGET_ABSENT)
-		set_remedy(check_add(verdict, "no-proc", SEVERITY_BLOCKS,
-				     "/proc is not mounted, so no lock can be proven"),
-			   "mount -t proc proc /proc");
+		check_set_remedy(check_add(verdict, "no-proc", SEVERITY_BLOCKS,
+					   "/proc is not mounted, so no lock can be proven"),
+				 "mount -t proc proc /proc");
 	if (check->features.lock_on_fault == FEATURE_ABSENT)
 		check_add(verdict, "kernel-too-old", SEVERITY_NOTE,
 			  "this kernel does not know MCL_ONFAULT (since 4.4): only --lock=full "
@@ -166,18 +160,13 @@ static void find_confinement(const struct check *check, struct verdict *verdict)
 
 /* --- the control group --- */
 
-static bool is_finite(const struct cgroup_limit *limit)
-{
-	return limit->known && limit->bytes != SIZE_UNLIMITED;
-}
-
 static void find_memory_max(const struct check *check, struct verdict *verdict)
 {
 	const struct cgroup *cgroup = &check->cgroup;
 	uint64_t wanted = check_memory_with_stack(check);
 	char size[SIZE_TEXT_LENGTH], limit[SIZE_TEXT_LENGTH], room[SIZE_TEXT_LENGTH] = "unknown";
 
-	if (!is_finite(&cgroup->max) || !check->has_footprint)
+	if (!cgroup_limit_is_finite(&cgroup->max) || !check->has_footprint)
 		return;
 	if (cgroup->room.known)
 		size_format(cgroup->room.bytes, room);
@@ -197,14 +186,15 @@ static void find_control_group(const struct check *check, struct verdict *verdic
 	char size[SIZE_TEXT_LENGTH];
 
 	find_memory_max(check, verdict);
-	if (is_finite(&cgroup->high))
-		set_remedy(check_add(verdict, "memory-high", SEVERITY_RISK,
-				     "memory.high of %.200s is %s: locked memory cannot be "
-				     "reclaimed, so that above it COMMAND is slowed down until it "
-				     "seems to hang",
-				     cgroup->high.group, size_format(cgroup->high.bytes, size)),
-			   remedy_for_memory_high(check->place));
-	if (is_finite(swap) && is_finite(&cgroup->max))
+	if (cgroup_limit_is_finite(&cgroup->high))
+		check_set_remedy(
+			check_add(verdict, "memory-high", SEVERITY_RISK,
+				  "memory.high of %.200s is %s: locked memory cannot be "
+				  "reclaimed, so that above it COMMAND is slowed down until it "
+				  "seems to hang",
+				  cgroup->high.group, size_format(cgroup->high.bytes, size)),
+			remedy_for_memory_high(check->place));
+	if (cgroup_limit_is_finite(swap) && cgroup_limit_is_finite(&cgroup->max))
 		check_add(verdict, "memory-swap-max", SEVERITY_NOTE,
 			  "%s of %.200s is %s: when the group's memory is used up, little of what "
 			  "is not locked can go to swap, and the OOM killer comes",
@@ -222,11 +212,11 @@ static void find_method(const struct check *check, struct verdict *verdict)
 	if (check->rehearsal->plan.action != ACTION_INJECT || verdict->answer == CHECK_NO)
 		return;
 	if (target->kind == TARGET_STATIC && check->request->children != CHILDREN_NONE)
-		set_remedy(check_add(verdict, "static", SEVERITY_RISK,
-				     "%s is static: the tracer locks it, but it has no fork "
-				     "handler, and children that it forks are not locked",
-				     target->program),
-			   "if it forks, use a dynamically linked build of it");
+		check_set_remedy(check_add(verdict, "static", SEVERITY_RISK,
+					   "%s is static: the tracer locks it, but it has no fork "
+					   "handler, and children that it forks are not locked",
+					   target->program),
+				 "if it forks, use a dynamically linked build of it");
 	if (target->secure_execution)
 		check_add(
 			verdict,
@@ -263,11 +253,12 @@ static void find_forecast(const struct check *check, struct verdict *verdict)
 			  footprint->missing, footprint->first_missing);
 	if (limit != SIZE_UNLIMITED && verdict->answer == CHECK_YES &&
 	    (stack == SIZE_UNLIMITED || stack > limit - check_address_space(check)))
-		set_remedy(check_add(verdict, "soft-limit", SEVERITY_RISK,
-				     "RLIMIT_MEMLOCK is %s: less is left of it than the main stack "
-				     "or one thread may take (%s), beside what COMMAND allocates",
-				     size_format(limit, size), size_format(stack, stack_size)),
-			   "a larger --memlock, or a smaller --stack-limit");
+		check_set_remedy(
+			check_add(verdict, "soft-limit", SEVERITY_RISK,
+				  "RLIMIT_MEMLOCK is %s: less is left of it than the main stack "
+				  "or one thread may take (%s), beside what COMMAND allocates",
+				  size_format(limit, size), size_format(stack, stack_size)),
+			"a larger --memlock, or a smaller --stack-limit");
 }
 
 static void find_attributes(const struct check *check, struct verdict *verdict)
@@ -278,10 +269,11 @@ static void find_attributes(const struct check *check, struct verdict *verdict)
 		const struct failure *failure = &rehearsal->attribute_failures[index];
 
 		if (rehearsal->attribute_failed[index])
-			set_remedy(check_add(verdict, attribute_name(index), SEVERITY_RISK,
-					     "%s%s%s", failure->what,
-					     failure->cause[0] != '\0' ? ": " : "", failure->cause),
-				   failure->remedy);
+			check_set_remedy(check_add(verdict, attribute_name(index), SEVERITY_RISK,
+						   "%s%s%s", failure->what,
+						   failure->cause[0] != '\0' ? ": " : "",
+						   failure->cause),
+					 failure->remedy);
 	}
 }
 

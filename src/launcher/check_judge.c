@@ -116,6 +116,12 @@ struct finding *check_add(struct verdict *verdict, const char *name, enum severi
 	return finding;
 }
 
+void check_set_remedy(struct finding *finding, const char *remedy)
+{
+	if (finding != NULL)
+		snprintf(finding->remedy, sizeof(finding->remedy), "%s", remedy);
+}
+
 static void conclude(struct verdict *verdict, enum check_answer answer, const char *name,
 		     const char *text, const char *remedy)
 {
@@ -123,8 +129,7 @@ static void conclude(struct verdict *verdict, enum check_answer answer, const ch
 
 	verdict->answer = answer;
 	verdict->cause = name;
-	if (finding != NULL)
-		snprintf(finding->remedy, sizeof(finding->remedy), "%s", remedy);
+	check_set_remedy(finding, remedy);
 }
 
 /* In the launch's own words. */
@@ -420,18 +425,10 @@ static bool conclude_attributes(const struct check *check, struct verdict *verdi
 
 /* --- the forecast --- */
 
-/* Whole MiB, and some for what the estimate does not know. */
-static unsigned long long generous_mib(uint64_t bytes)
-{
-	unsigned long long generous = bytes + bytes / 4;
-
-	return generous / (1024 * 1024) + 1;
-}
-
 static void conclude_limit(const struct check *check, uint64_t limit, struct verdict *verdict)
 {
 	const struct rehearsal *rehearsal = check->rehearsal;
-	uint64_t wanted = generous_mib(check_address_space(check)) * 1024 * 1024;
+	uint64_t wanted = remedy_generous_mib(check_address_space(check)) * 1024 * 1024;
 	char size[SIZE_TEXT_LENGTH], limit_size[SIZE_TEXT_LENGTH], text[256], remedy[512];
 
 	snprintf(text, sizeof(text), "RLIMIT_MEMLOCK is %s, and %s maps some %s before its main()",
@@ -461,14 +458,15 @@ static void conclude_memory_max(const struct check *check, struct verdict *verdi
 /* As the helper does. */
 static bool conclude_reserve(const struct check *check, struct verdict *verdict)
 {
-	char size[SIZE_TEXT_LENGTH], available[SIZE_TEXT_LENGTH], text[128];
+	uint64_t available = check->host.available_kib * 1024;
+	char size[SIZE_TEXT_LENGTH], available_size[SIZE_TEXT_LENGTH], text[128];
 
-	if (!check->rehearsal->plan.reserve || check->available == 0 ||
-	    check->request->reserve <= check->available)
+	if (!check->rehearsal->plan.reserve || available == 0 ||
+	    check->request->reserve <= available)
 		return false;
 	snprintf(text, sizeof(text), "--reserve=%s is more than there is free memory (%s)",
 		 size_format(check->request->reserve, size),
-		 size_format(check->available, available));
+		 size_format(available, available_size));
 	conclude(verdict, CHECK_NO, "memory", text, "name a smaller reserve");
 	return true;
 }

@@ -9,12 +9,6 @@
 
 #define MIB_IN_KIB 1024
 
-static void set_remedy(struct finding *finding, const char *remedy)
-{
-	if (finding != NULL)
-		snprintf(finding->remedy, sizeof(finding->remedy), "%s", remedy);
-}
-
 /* Below the minimum only those allocate whom the kernel trusts, and the daemon is one of them. 16 MiB in machines
  * of 384 MB, and 32 MiB in larger ones, let daemons survive that hung without (tests/vm/README.md). */
 static uint64_t wanted_min_free_kib(const struct host_memory *host)
@@ -34,24 +28,25 @@ static void find_min_free(const struct host_memory *host, struct verdict *verdic
 	if (!host->min_free_kib.known || host->min_free_kib.value >= (int64_t)wanted)
 		return;
 	snprintf(remedy, sizeof(remedy), "sysctl vm.min_free_kbytes=%" PRIu64, wanted);
-	set_remedy(check_add(verdict, "min-free", SEVERITY_RISK,
-			     "vm.min_free_kbytes is %" PRId64
-			     ": little memory is kept for those who "
-			     "must not wait, such as COMMAND",
-			     host->min_free_kib.value),
-		   remedy);
+	check_set_remedy(check_add(verdict, "min-free", SEVERITY_RISK,
+				   "vm.min_free_kbytes is %" PRId64
+				   ": little memory is kept for those who "
+				   "must not wait, such as COMMAND",
+				   host->min_free_kib.value),
+			 remedy);
 }
 
 static void find_settings(const struct host_memory *host, struct verdict *verdict)
 {
 	if (host->watermark_boost_factor.known && host->watermark_boost_factor.value > 0)
-		set_remedy(check_add(verdict, "watermark-boost", SEVERITY_NOTE,
-				     "vm.watermark_boost_factor is %" PRId64
-				     ": for a time the watermarks are raised, and COMMAND waits "
-				     "where it "
-				     "would not",
-				     host->watermark_boost_factor.value),
-			   "sysctl vm.watermark_boost_factor=0");
+		check_set_remedy(
+			check_add(verdict, "watermark-boost", SEVERITY_NOTE,
+				  "vm.watermark_boost_factor is %" PRId64
+				  ": for a time the watermarks are raised, and COMMAND waits "
+				  "where it "
+				  "would not",
+				  host->watermark_boost_factor.value),
+			"sysctl vm.watermark_boost_factor=0");
 	if (host->overcommit_memory.known && host->overcommit_memory.value == 2)
 		check_add(
 			verdict, "overcommit", SEVERITY_RISK,
@@ -75,7 +70,7 @@ static void find_realtime(const struct check *check, struct verdict *verdict)
 		return;
 	}
 	if (runtime->known && runtime->value < 0)
-		set_remedy(
+		check_set_remedy(
 			check_add(
 				verdict, "realtime-unlimited", SEVERITY_RISK,
 				"kernel.sched_rt_runtime_us is -1: if COMMAND polls, nothing else "
@@ -88,7 +83,7 @@ static void find_command(const struct check *check, struct verdict *verdict)
 	const struct facts *facts = &check->rehearsal->facts;
 
 	if (check->files_are_swappable)
-		set_remedy(
+		check_set_remedy(
 			check_add(
 				verdict, "files-in-tmpfs", SEVERITY_RISK,
 				"%.300s is on tmpfs: what of COMMAND's files is not locked goes to "
@@ -96,13 +91,14 @@ static void find_command(const struct check *check, struct verdict *verdict)
 				facts->target.program),
 			"keep its program, libraries and data on a disk or in ramfs");
 	if (!check->request->has_reserve)
-		set_remedy(check_add(verdict, "no-reserve", SEVERITY_RISK,
-				     "if COMMAND allocates while it serves, as a compressed store "
-				     "does, it "
-				     "asks for memory when there is none, and hangs"),
-			   reserve_obstacle(check->request, facts) == NULL
-				   ? "--reserve=SIZE, the most that its store will take"
-				   : "let it allocate its store before it serves");
+		check_set_remedy(
+			check_add(verdict, "no-reserve", SEVERITY_RISK,
+				  "if COMMAND allocates while it serves, as a compressed store "
+				  "does, it "
+				  "asks for memory when there is none, and hangs"),
+			reserve_obstacle(check->request, facts) == NULL
+				? "--reserve=SIZE, the most that its store will take"
+				: "let it allocate its store before it serves");
 }
 
 void check_find_swap_device(const struct check *check, struct verdict *verdict)

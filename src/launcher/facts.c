@@ -94,13 +94,6 @@ static int inspect_target(const struct request *request,
 
 /* --- behind a swap device --- */
 
-static void take_group_limit(const struct cgroup_limit *found, struct group_limit *limit)
-{
-	limit->finite = found->known && found->bytes != SIZE_UNLIMITED;
-	limit->bytes = found->bytes;
-	memcpy(limit->group, found->group, sizeof(limit->group));
-}
-
 static void gather_memory(const struct request *request, struct facts *facts)
 {
 	cleanup_free struct cgroup *cgroup = calloc(1, sizeof(*cgroup));
@@ -109,9 +102,9 @@ static void gather_memory(const struct request *request, struct facts *facts)
 
 	if (cgroup == NULL || cgroup_read(getpid(), cgroup) != 0)
 		return;
-	take_group_limit(&cgroup->high, &facts->memory_high);
-	take_group_limit(&cgroup->max, &facts->memory_max);
-	if (facts->memory_max.finite &&
+	facts->memory_high = cgroup->high;
+	facts->memory_max = cgroup->max;
+	if (cgroup_limit_is_finite(&facts->memory_max) &&
 	    footprint_estimate(&facts->target, getenv("LD_LIBRARY_PATH"),
 			       helper->state == HELPER_USABLE ? helper->path : NULL,
 			       &footprint) == 0)

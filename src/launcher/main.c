@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/oom.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -102,15 +103,15 @@ static bool adopt_promises(struct request *request, const struct enclosing_reque
 	request->swap_device = true;
 	request->children = CHILDREN_ALL;
 	request->realtime_inherited = (flags & CONTRACT_REALTIME) != 0;
-	if (!request->has_oom_score_adj || request->oom_score_adj == SWAP_DEVICE_OOM_SCORE_ADJ)
+	if (!request->has_oom_score_adj || request->oom_score_adj == OOM_SCORE_ADJ_MIN)
 		return true;
 	failure_set(failure, EXIT_USAGE, 0, NULL,
 		    "--oom-score-adj contradicts the --swap-device that this launch runs under");
 	return false;
 }
 
-/* A launch on behalf of the helper takes all its
- * settings from there; limits and identity are what the chain has made of them. */
+/* A launch on behalf of the helper takes all its settings from there; limits and identity are what the chain has
+ * made of them. */
 static bool adopt_enclosing_request(struct request *request, struct failure *failure)
 {
 	struct enclosing_request enclosing = {0};

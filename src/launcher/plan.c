@@ -225,9 +225,10 @@ static enum cause swap_device_cause(const struct request *request, const struct 
 		return request->has_memlock_soft && request->memlock_soft == SIZE_UNLIMITED
 			       ? CAUSE_HARD_LIMIT
 			       : CAUSE_FINITE_LIMIT;
-	if (facts->memory_high.finite)
+	if (cgroup_limit_is_finite(&facts->memory_high))
 		return CAUSE_MEMORY_HIGH;
-	if (facts->memory_max.finite && facts->needed_memory > facts->memory_max.bytes)
+	if (cgroup_limit_is_finite(&facts->memory_max) &&
+	    facts->needed_memory > facts->memory_max.bytes)
 		return CAUSE_MEMORY_MAX;
 	return CAUSE_NONE;
 }

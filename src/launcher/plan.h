@@ -5,6 +5,7 @@
 #ifndef DUENDE_PLAN_H
 #define DUENDE_PLAN_H
 
+#include "inspect/cgroup.h"
 #include "launcher/helper_file.h"
 #include "launcher/limits.h"
 #include "launcher/privileges.h"
@@ -13,12 +14,6 @@
 #include <stdbool.h>
 
 /* What was found; facts_gather() fills it in. */
-struct group_limit {
-	bool finite;
-	uint64_t bytes;
-	char group[PATH_MAX]; /* the control group that has it */
-};
-
 struct facts {
 	struct target target;
 	struct privileges privileges;
@@ -34,7 +29,7 @@ struct facts {
 	bool has_identity;	   /* --user */
 	uid_t user;		   /* of --user */
 	/* With --swap-device alone. */
-	struct group_limit memory_high, memory_max;
+	struct cgroup_limit memory_high, memory_max;
 	uint64_t needed_memory; /* bytes that COMMAND takes before its main(), 0: not known */
 };
 

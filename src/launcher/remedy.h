@@ -31,6 +31,8 @@ extern const char remedy_outside_of_user_namespace[];
 void remedy_for_capability(enum place place, bool is_root, const char *capability, char *text,
 			   unsigned size);
 const char *remedy_for_memory_high(enum place place);
+/* Whole MiB, and a quarter more for what an estimate does not know. */
+unsigned long long remedy_generous_mib(uint64_t bytes);
 /* `needed`: bytes. */
 void remedy_for_memory_max(enum place place, uint64_t needed, char *text, unsigned size);
 

@@ -95,8 +95,7 @@ const char *remedy_for_memory_high(enum place place)
 	}
 }
 
-/* Whole MiB, and some for what the estimate does not know. */
-static unsigned long long generous_mib(uint64_t bytes)
+unsigned long long remedy_generous_mib(uint64_t bytes)
 {
 	unsigned long long generous = bytes + bytes / 4;
 
@@ -105,7 +104,7 @@ static unsigned long long generous_mib(uint64_t bytes)
 
 void remedy_for_memory_max(enum place place, uint64_t needed, char *text, unsigned size)
 {
-	unsigned long long wanted = generous_mib(needed);
+	unsigned long long wanted = remedy_generous_mib(needed);
 
 	switch (place) {
 	case PLACE_DOCKER:

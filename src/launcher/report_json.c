@@ -32,8 +32,7 @@ static void write_limit(struct json *json, const char *name, const struct cgroup
 {
 	json_begin_object(json, name);
 	report_json_limit(json, "bytes", limit->known, limit->bytes);
-	json_string(json, "group",
-		    limit->known && limit->bytes != SIZE_UNLIMITED ? limit->group : NULL);
+	json_string(json, "group", cgroup_limit_is_finite(limit) ? limit->group : NULL);
 	json_end_object(json);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/swap_device.h"
 
+#include <linux/oom.h>
+
 /* What was said on purpose and takes away a part of it; NULL: nothing. */
 static const char *contradiction(const struct request *request)
 {
@@ -12,7 +14,7 @@ static const char *contradiction(const struct request *request)
 		return "io_flusher = false";
 	if ((made & SETTING_CHILDREN) != 0 && request->children != CHILDREN_ALL)
 		return "--children other than all";
-	if (request->has_oom_score_adj && request->oom_score_adj != SWAP_DEVICE_OOM_SCORE_ADJ)
+	if (request->has_oom_score_adj && request->oom_score_adj != OOM_SCORE_ADJ_MIN)
 		return "--oom-score-adj other than -1000";
 	return request->lock_memory ? NULL : "lock_memory = false";
 }
@@ -30,7 +32,7 @@ int swap_device_complete(struct request *request, struct failure *failure)
 	request->required = true;
 	request->io_flusher = true;
 	request->has_oom_score_adj = true;
-	request->oom_score_adj = SWAP_DEVICE_OOM_SCORE_ADJ;
+	request->oom_score_adj = OOM_SCORE_ADJ_MIN;
 	request->children = CHILDREN_ALL;
 	if ((request->made & SETTING_REALTIME) == 0)
 		request->realtime = true;

@@ -6,9 +6,6 @@
 #include "common/failure.h"
 #include "launcher/request.h"
 
-/* The kernel never picks a process with this one (kernel mm/oom_kill.c oom_badness()). */
-#define SWAP_DEVICE_OOM_SCORE_ADJ (-1000)
-
 /* Makes the settings that --swap-device stands for: required, I/O flusher, OOM score adjustment, real-time
  * scheduling unless that is off on purpose, children of every kind. Does nothing without swap_device. Returns 0,
  * or -1 with *failure (exit status 125) where another setting contradicts it. Pure. */

@@ -132,13 +132,16 @@ static int is_inspected_file(const struct request *request)
 	       status.numbers[STAT_INODE / 8] == request->inode;
 }
 
+/* struct itimerval (setitimer(2)). */
+struct timer {
+	kernel_time interval_seconds, interval_microseconds, seconds, microseconds;
+};
+
 /* Disarms the backstop and gives back the timer that was pending before the launch, as if it had
  * gone on running (setitimer(2): alarm() and exec keep it). */
 static void restore_timer(const struct request *request)
 {
-	struct {
-		kernel_time interval_seconds, interval_microseconds, seconds, microseconds;
-	} timer = {0, 0, 0, 0};
+	struct timer timer = {0, 0, 0, 0};
 	struct {
 		kernel_time seconds, nanoseconds;
 	} now = {0, 0};
@@ -166,9 +169,7 @@ static void restore_timer(const struct request *request)
 static void extend_backstop(const struct request *request)
 {
 	enum { LONGEST = 86400 };
-	struct {
-		kernel_time interval_seconds, interval_microseconds, seconds, microseconds;
-	} timer = {0, 0, 0, 0};
+	struct timer timer = {0, 0, 0, 0};
 	number kib = file_field("/proc/self/status", "VmSize:") + request->reserve_kib;
 	/* Shifts: i386 has no 64-bit division without a library. */
 	number seconds = request->timeout + (kib >> 16);
