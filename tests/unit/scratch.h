@@ -3,6 +3,7 @@
 #ifndef DUENDE_TESTS_SCRATCH_H
 #define DUENDE_TESTS_SCRATCH_H
 
+#include "common/procfs.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -61,6 +62,21 @@ static inline int scratch_teardown(void **state)
 	nftw(scratch->folder, scratch_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	free(scratch);
 	return 0;
+}
+
+/* The same, and it stands for "/" in what procfs.h reads. */
+static inline int scratch_root_setup(void **state)
+{
+	int result = scratch_setup(state);
+
+	procfs_set_root(((struct scratch *)*state)->folder);
+	return result;
+}
+
+static inline int scratch_root_teardown(void **state)
+{
+	procfs_set_root("");
+	return scratch_teardown(state);
 }
 
 static inline void scratch_write(const char *path, const void *bytes, size_t size, mode_t mode)

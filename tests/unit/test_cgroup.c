@@ -32,20 +32,6 @@ static const struct cgroup *read_cgroup(const char *membership, const char *moun
 	return &cgroup;
 }
 
-static int setup(void **state)
-{
-	int result = scratch_setup(state);
-
-	procfs_set_root(((struct scratch *)*state)->folder);
-	return result;
-}
-
-static int teardown(void **state)
-{
-	procfs_set_root("");
-	return scratch_teardown(state);
-}
-
 static void the_least_limit_on_the_way_to_the_root_counts(void **state)
 {
 	const struct cgroup *cgroup;
@@ -182,14 +168,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_least_limit_on_the_way_to_the_root_counts,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(without_any_limit_it_is_unlimited, setup, teardown),
+						scratch_root_setup, scratch_root_teardown),
+		cmocka_unit_test_setup_teardown(without_any_limit_it_is_unlimited,
+						scratch_root_setup, scratch_root_teardown),
 		cmocka_unit_test_setup_teardown(
-			on_a_hybrid_host_the_hierarchy_with_the_controller_is_taken, setup,
-			teardown),
+			on_a_hybrid_host_the_hierarchy_with_the_controller_is_taken,
+			scratch_root_setup, scratch_root_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_v1_group_without_hierarchy_leaves_those_below_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_mount_of_a_group_is_found, setup, teardown),
+			a_v1_group_without_hierarchy_leaves_those_below_alone, scratch_root_setup,
+			scratch_root_teardown),
+		cmocka_unit_test_setup_teardown(a_mount_of_a_group_is_found, scratch_root_setup,
+						scratch_root_teardown),
 		cmocka_unit_test(paths_below_a_root_are_told_from_others),
 		cmocka_unit_test(numbers_that_are_none_are_refused),
 		cmocka_unit_test(a_mount_point_with_blanks_is_unescaped),

@@ -117,20 +117,6 @@ static struct status *read_status(void)
 	return &status;
 }
 
-static int setup(void **state)
-{
-	int result = scratch_setup(state);
-
-	procfs_set_root(((struct scratch *)*state)->folder);
-	return result;
-}
-
-static int teardown(void **state)
-{
-	procfs_set_root("");
-	return scratch_teardown(state);
-}
-
 /* --- verdicts ----------------------------------------------------------------------------------- */
 
 static void every_mapping_locked_and_resident_is_full(void **state)
@@ -423,8 +409,8 @@ int main(void)
 
 	for (size_t i = 0; i < COUNT(tests); i++) {
 		scratch_tests[i] = tests[i];
-		scratch_tests[i].setup_func = setup;
-		scratch_tests[i].teardown_func = teardown;
+		scratch_tests[i].setup_func = scratch_root_setup;
+		scratch_tests[i].teardown_func = scratch_root_teardown;
 	}
 	return _cmocka_run_group_tests("status", scratch_tests, COUNT(scratch_tests), NULL, NULL);
 }

@@ -167,13 +167,13 @@ static void startup(struct request *request, struct facts *facts)
 static void memory_high(struct request *request, struct facts *facts)
 {
 	(void)request;
-	facts->memory_high = (struct group_limit){true, 100 * MIB, "/daemon"};
+	facts->memory_high = (struct cgroup_limit){true, 100 * MIB, "/daemon"};
 }
 
 static void memory_max(struct request *request, struct facts *facts)
 {
 	(void)request;
-	facts->memory_max = (struct group_limit){true, 100 * MIB, "/daemon"};
+	facts->memory_max = (struct cgroup_limit){true, 100 * MIB, "/daemon"};
 	facts->needed_memory = 200 * MIB;
 }
 

@@ -180,6 +180,14 @@ check_refused() {
     fi
 }
 
+# make_group FOLDER FILE: a control group, and FILE, a program that starts a command in it: the command belongs
+# to the group from its first page on.
+make_group() {
+    mkdir -p "$1"
+    printf '#!/bin/sh\necho $$ >%s/cgroup.procs\nexec "$@"\n' "$1" >"$2"
+    chmod 755 "$2"
+}
+
 # --- processes: what the kernel says about them ---
 
 # status_field PID NAME: the value in /proc/PID/status, spaces and unit as they are.

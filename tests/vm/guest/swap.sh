@@ -24,17 +24,9 @@ socket=$folder/socket
 store=$folder/store
 daemon_group=/sys/fs/cgroup/daemon
 victim_group=/sys/fs/cgroup/victim
-mkdir -p "$folder" "$daemon_group" "$victim_group"
-
-# What is started through these belongs to the control group from its first page on.
-for group in daemon victim; do
-    cat >"$folder/in-$group" <<END_OF_SCRIPT
-#!/bin/sh
-echo \$\$ >/sys/fs/cgroup/$group/cgroup.procs
-exec "\$@"
-END_OF_SCRIPT
-    chmod 755 "$folder/in-$group"
-done
+mkdir -p "$folder"
+make_group "$daemon_group" "$folder/in-daemon"
+make_group "$victim_group" "$folder/in-victim"
 
 cat >"$folder/unlocked.conf" <<'END_OF_FILE'
 [resources]

@@ -17,13 +17,7 @@
 . /scenario/library.sh
 
 cgroup=/sys/fs/cgroup/daemon
-mkdir "$cgroup"
-cat >/tmp/in-cgroup <<END
-#!/bin/sh
-echo \$\$ >$cgroup/cgroup.procs
-exec "\$@"
-END
-chmod 755 /tmp/in-cgroup
+make_group "$cgroup" /tmp/in-cgroup
 
 # --- what COMMAND is given ---
 

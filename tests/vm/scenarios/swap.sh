@@ -19,14 +19,7 @@
 cgroup=/sys/fs/cgroup/daemon
 device=/dev/nbd0
 
-mkdir "$cgroup"
-# What is started through this belongs to the daemon's control group from its first page on.
-cat >/tmp/in-cgroup <<END
-#!/bin/sh
-echo \$\$ >$cgroup/cgroup.procs
-exec "\$@"
-END
-chmod 755 /tmp/in-cgroup
+make_group "$cgroup" /tmp/in-cgroup
 
 # serve COMMAND...: an nbdkit that carries swap, its store filled before. Sets pid.
 serve() {
