@@ -236,4 +236,22 @@ END
     assert_locked "$(children "$pid")"
 }
 
+# A static launcher has no allocator that could hold it, so that only a dynamic one can be a link of such a chain.
+@test "a launch within one with --reserve holds the reserve too, or does not run" {
+    requires ipc_lock
+    requires dynamic_build
+    start "$DUENDE" --required --quiet --reserve=32M -- "$dynamic" --quiet -- sleep 100
+    wait_for_program "$pid" sleep
+    assert_reserve "$pid" $((32 * 1024))
+    assert_locked "$pid"
+    run -120 "$DUENDE" --required --quiet --reserve=32M -- "$dynamic" -- busybox touch "$scratch/ran"
+    assert_output --partial '--reserve cannot work'
+    run -120 "$DUENDE" --required --quiet --reserve=32M -- "$DUENDE" -- touch "$scratch/ran"
+    [[ ! -e $scratch/ran ]]
+}
+
+dynamic=${DUENDE_DYNAMIC_BUILD:-$REPO/build-clang}/duende-run
+
+lacking_dynamic_build() { [[ -x $dynamic ]] || echo "there is no $dynamic (tests/run.sh build)"; }
+
 has_child() { [[ -n $(children "$1") ]]; }

@@ -97,6 +97,11 @@ static bool adopt_promises(struct request *request, const struct enclosing_reque
 		request->required = request->lock_memory = true;
 	if (!is_own && flags != 0)
 		request->children = CHILDREN_ALL;
+	/* Each image of the process takes it anew. */
+	if (is_own && !request->has_reserve && enclosing->reserve_kib > 0) {
+		request->has_reserve = true;
+		request->reserve = enclosing->reserve_kib << 10;
+	}
 	if (!(flags & CONTRACT_SWAP_DEVICE))
 		return true;
 	/* The attributes are inherited, and the helper looks. */
@@ -136,8 +141,6 @@ static bool adopt_enclosing_request(struct request *request, struct failure *fai
 	request->verbose = (enclosing.flags & CONTRACT_VERBOSE) != 0;
 	request->quiet = (enclosing.flags & CONTRACT_QUIET) != 0;
 	request->lock_timeout = (long)enclosing.timeout;
-	request->has_reserve = enclosing.reserve_kib > 0;
-	request->reserve = enclosing.reserve_kib << 10;
 	request->guard_keeps_capability = (enclosing.flags & CONTRACT_AMBIENT) != 0;
 	if (enclosing.flags & CONTRACT_BUDGET)
 		request_keep_memlock(request);
