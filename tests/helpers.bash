@@ -105,6 +105,8 @@ lacking_python3() { lacking_commands python3; }
 
 lacking_c_compiler() { lacking_commands gcc; }
 
+lacking_strace() { strace -o /dev/null true 2>/dev/null || echo "strace cannot trace here"; }
+
 lacking_setpriv() { lacking_commands setpriv; }
 
 # --- processes ------------------------------------------------------------------------------------------------------------

@@ -10,8 +10,6 @@ attributes=$fixtures/attributes
 
 # --- requirements ---------------------------------------------------------------------------------------------------------
 
-lacking_strace() { strace -o /dev/null true 2>/dev/null || echo "strace cannot trace here"; }
-
 lacking_script() { lacking_commands script; }
 
 # Builds of the launcher that find faults by themselves; run.sh names their folders.

@@ -54,8 +54,6 @@ lacking_g++() { lacking_commands g++; }
 
 lacking_clang() { lacking_commands clang clang++; }
 
-lacking_strace() { strace -o /dev/null true 2>/dev/null || echo "strace cannot trace here"; }
-
 lacking_thread_sanitizer() {
     gcc -fsanitize=thread -xc - -o "$scratch/sanitized" <<<'int main(void) { return 0; }' 2>/dev/null ||
         echo "gcc -fsanitize=thread does not link (libtsan)"

@@ -55,6 +55,17 @@ END
     run -1 "$DUENDE" --required --quiet -- env PYTHONMALLOC=malloc python3 "$scratch/grow.py"
 }
 
+@test "a lock that takes long because it is large is not cut short by the timeout; a small one is" {
+    requires ipc_lock
+    requires strace
+    local delayed=(strace --quiet=all -o "$scratch/trace" -e trace=mlockall -e inject=mlockall:delay_enter=2500ms)
+
+    run -0 "${delayed[@]}" "$DUENDE" --required --quiet --lock-timeout=1 --reserve=256M -- true
+    # SIGALRM.
+    run -142 "${delayed[@]}" "$DUENDE" --required --quiet --lock-timeout=1 -- touch "$scratch/reached"
+    [[ ! -e $scratch/reached ]]
+}
+
 @test "a chain of exec that clears the environment keeps the reserve to its end" {
     requires ipc_lock
     start "$DUENDE" --required --quiet --reserve=16M -- env -i sh -c 'exec sleep 100'
