@@ -340,12 +340,14 @@ static void cleanup_closedir(DIR **folder)
 		closedir(*folder);
 }
 
-int process_threads(pid_t pid, int (*function)(pid_t thread, void *context), void *context)
+/* Calls `function` with each number that is a name in /proc/PID/NAME. Returns what it returned, or -errno. */
+static int list_numbers(pid_t pid, const char *name, int (*function)(int number, void *context),
+			void *context)
 {
 	__attribute__((cleanup(cleanup_closedir))) DIR *folder = NULL;
 	const struct dirent *entry;
 	char path[PATH_MAX];
-	int result = procfs_path(path, sizeof(path), "/proc/%d/task", pid);
+	int result = procfs_path(path, sizeof(path), "/proc/%d/%s", pid, name);
 
 	if (result != 0)
 		return result;
@@ -353,12 +355,17 @@ int process_threads(pid_t pid, int (*function)(pid_t thread, void *context), voi
 	if (folder == NULL)
 		return -errno;
 	while (result == 0 && (entry = readdir(folder)) != NULL) {
-		long thread = 0;
+		long number = 0;
 
-		if (number_parse(entry->d_name, 1, INT_MAX, &thread) == 0)
-			result = function((pid_t)thread, context);
+		if (number_parse(entry->d_name, 0, INT_MAX, &number) == 0)
+			result = function((int)number, context);
 	}
 	return result;
+}
+
+int process_threads(pid_t pid, int (*function)(pid_t thread, void *context), void *context)
+{
+	return list_numbers(pid, "task", function, context);
 }
 
 struct children {
@@ -405,4 +412,22 @@ int process_children(pid_t pid, int (*function)(pid_t child, void *context), voi
 	struct children children = {pid, function, context};
 
 	return process_threads(pid, children_of_thread, &children);
+}
+
+/* --- what it has open ---------------------------------------------------------------------------- */
+
+static int is_fuse_device(int number, void *context)
+{
+	char path[PATH_MAX], target[sizeof("/dev/fuse")];
+	ssize_t length;
+
+	if (procfs_path(path, sizeof(path), "/proc/%d/fd/%d", *(const pid_t *)context, number) != 0)
+		return 0;
+	length = readlink(path, target, sizeof(target));
+	return length == sizeof(target) - 1 && memcmp(target, "/dev/fuse", sizeof(target) - 1) == 0;
+}
+
+bool process_serves_fuse(pid_t pid)
+{
+	return list_numbers(pid, "fd", is_fuse_device, &pid) == 1;
 }

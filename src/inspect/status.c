@@ -209,6 +209,7 @@ static void read_child_attributes(struct status *status, struct child *child)
 	child->headroom_kind = status->headroom_kind;
 	child->has_cgroup =
 		cgroup_read(child->pid, &status->cgroup) == 0 && cgroup_is_known(&status->cgroup);
+	child->serves_fuse = process_serves_fuse(child->pid);
 	child->has_memory_high = cgroup_limit_is_finite(&status->cgroup.high);
 	if (threads_read(child->pid, &status->threads) != 0)
 		return;
@@ -327,6 +328,7 @@ void status_read(pid_t pid, enum status_depth depth, struct status *status)
 	judge(status, depth);
 	if (depth != STATUS_VERDICT_ONLY) {
 		read_headroom(status);
+		status->serves_fuse = depth >= STATUS_SWAP_DEVICE && process_serves_fuse(pid);
 		status->has_threads = threads_read(pid, &status->threads) == 0;
 		status->has_cgroup = cgroup_read(pid, &status->cgroup) == 0;
 		read_children(status, depth);

@@ -54,6 +54,7 @@ struct child {
 	int oom_score_adj;
 	enum headroom_kind headroom_kind;
 	bool has_cgroup, has_memory_high;
+	bool serves_fuse;
 };
 
 struct children_status {
@@ -78,6 +79,7 @@ struct status {
 
 	enum headroom_kind headroom_kind;
 	uint64_t headroom; /* bytes */
+	bool serves_fuse;  /* with STATUS_SWAP_DEVICE or more */
 	bool has_threads;
 	struct threads threads;
 	bool has_cgroup;

@@ -90,6 +90,18 @@ static void judge_limits(const struct status *status, struct swap_gate *gate)
 		    cgroup->max.group, size_format(cgroup->max.bytes, size));
 }
 
+/* No lock of the daemon helps: what waits is the kernel's worker behind the loop device, in fuse_perform_write()
+ * (tests/vm/README.md). FUSE files cannot be swap areas themselves. */
+static void judge_fuse(bool serves_fuse, pid_t pid, struct swap_gate *gate)
+{
+	if (serves_fuse)
+		add(gate, GATE_SHUT,
+		    "process %d serves a FUSE file system: behind a loop device the kernel itself "
+		    "waits "
+		    "for memory; serve through nbd or ublk",
+		    pid);
+}
+
 static void judge_child_limits(const struct child *child, struct swap_gate *gate)
 {
 	if (child->headroom_kind == HEADROOM_FINITE)
@@ -121,6 +133,7 @@ static void judge_child(const struct child *child, struct swap_gate *gate)
 	if (child->oom_score_adj != OOM_SCORE_ADJ_MIN)
 		add(gate, GATE_SHUT, "child %d: its OOM score adjustment is not %d", child->pid,
 		    OOM_SCORE_ADJ_MIN);
+	judge_fuse(child->serves_fuse, child->pid, gate);
 	judge_child_limits(child, gate);
 }
 
@@ -146,6 +159,7 @@ void swap_gate_judge(const struct status *status, struct swap_gate *gate)
 	judge_threads(status, gate);
 	judge_oom_score(&status->process, gate);
 	judge_limits(status, gate);
+	judge_fuse(status->serves_fuse, status->process.pid, gate);
 	judge_children(&status->children, gate);
 }
 

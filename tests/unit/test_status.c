@@ -361,6 +361,26 @@ static void a_cycle_of_children_ends(void **state)
 	assert_false(read_status()->children.complete);
 }
 
+static void who_has_the_fuse_device_open_serves_fuse(void **state)
+{
+	static const char *const others[] = {"/dev/null", "/dev/fuse2", "/dev/fus", "socket:[1]"};
+	char path[64];
+
+	(void)state;
+	put_process(0, "0000000000000000");
+	assert_false(process_serves_fuse(PID));
+	for (size_t i = 0; i < COUNT(others); i++) {
+		snprintf(path, sizeof(path), "proc/%d/fd/%zu", PID, i);
+		make_folders(path);
+		assert_int_equal(symlink(others[i], path), 0);
+	}
+	assert_false(process_serves_fuse(PID));
+	snprintf(path, sizeof(path), "proc/%d/fd/0", PID);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/dev/fuse", path), 0);
+	assert_true(process_serves_fuse(PID));
+}
+
 /* --- advice ------------------------------------------------------------------------------------- */
 
 static void advice_looks_at_stacks_and_peaks(void **state)
@@ -403,6 +423,7 @@ int main(void)
 		cmocka_unit_test(threads_beyond_the_list_are_counted_and_those_without_flag_kept),
 		cmocka_unit_test(children_without_the_file_cannot_be_told),
 		cmocka_unit_test(a_cycle_of_children_ends),
+		cmocka_unit_test(who_has_the_fuse_device_open_serves_fuse),
 		cmocka_unit_test(advice_looks_at_stacks_and_peaks),
 	};
 	struct CMUnitTest scratch_tests[COUNT(tests)];

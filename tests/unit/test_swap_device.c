@@ -450,6 +450,16 @@ static void a_child_with_memory_high_shuts(struct status *status)
 	status->children.list[0].has_memory_high = true;
 }
 
+static void fuse_shuts(struct status *status)
+{
+	status->serves_fuse = true;
+}
+
+static void a_child_that_serves_fuse_shuts(struct status *status)
+{
+	status->children.list[0].serves_fuse = true;
+}
+
 static void a_child_that_ended_tells_nothing(struct status *status)
 {
 	status->children.list[0].threads = status->children.list[0].io_flushers = 0;
@@ -543,6 +553,8 @@ static void the_gate_opens_only_where_all_is_right(void **state)
 		{a_child_for_the_oom_killer_shuts, GATE_SHUT, 1},
 		{a_child_with_a_finite_limit_shuts, GATE_SHUT, 1},
 		{a_child_with_memory_high_shuts, GATE_SHUT, 1},
+		{fuse_shuts, GATE_SHUT, 1},
+		{a_child_that_serves_fuse_shuts, GATE_SHUT, 1},
 		{a_zombie_child_serves_nobody, GATE_OPEN, 0},
 		{a_child_that_ended_tells_nothing, GATE_UNKNOWN, 1},
 		{an_invisible_group_tells_nothing, GATE_UNKNOWN, 1},

@@ -26,6 +26,8 @@ start_daemon() {
         ublk-static) start_ublk ublk-ram ;;
         ublk-preallocate) start_ublk ublk-ram-dynamic --preallocate ;;
         fuse) start_fuse ;;
+        # The kernel's worker behind the loop device needs no page cache.
+        fuse-direct) start_fuse --direct-io=on ;;
         *)
             echo "no daemon $daemon"
             return 1
@@ -67,12 +69,13 @@ start_ublk() {
         wait_until 60 grep -q "^/dev/$device$" "$folder/daemon.log"
 }
 
-# A file of a FUSE file system, behind a loop device. nbdfuse is a client of the nbdkit that it runs.
+# start_fuse OPTION...: a file of a FUSE file system, behind a loop device. nbdfuse is a client of the nbdkit that
+# it runs.
 start_fuse() {
     device=loop0
     mkdir -p "$folder/mount"
-    launch nbdfuse "$folder/mount/disk" --command nbdkit -s memory "${swap_size}M" allocator=malloc &&
-        wait_until 60 test -f "$folder/mount/disk" && losetup /dev/loop0 "$folder/mount/disk" && fill_device
+    launch nbdfuse "$folder/mount/disk" --command nbdkit -s -t 4 memory "${swap_size}M" allocator=malloc &&
+        wait_until 60 test -f "$folder/mount/disk" && losetup "$@" /dev/loop0 "$folder/mount/disk" && fill_device
 }
 
 make_store() {

@@ -388,10 +388,12 @@ static void report_hang(const struct settings *settings, const struct sources *s
 	for (unsigned int at = 0; at < sources->count; at++)
 		print_threads(sources->processes[at].pid);
 	print_file("pressure:", "/proc/%d/stack", settings->pressure);
-	printf("# blocked tasks and memory, from sysrq:\n");
+	// To look at other processes takes memory (their inodes in /proc), for which this one would wait too.
+	printf("# blocked tasks, memory and all tasks, from sysrq:\n");
 	write_text(sources->console_level, "8");
 	write_text(sources->sysrq, "w");
 	write_text(sources->sysrq, "m");
+	write_text(sources->sysrq, "t");
 	write_text(sources->console_level, "0");
 }
 

@@ -67,6 +67,18 @@ check_launched() {
         check_equal "$1: the OOM killer passes it over" -1000 "$(cat "/proc/$process/oom_score_adj")"
     done
     [ "$count" -gt 0 ] || not_ok "$1: it is there"
+    check_gate "$1"
+}
+
+# A FUSE file behind a loop device hangs under pressure, however its daemon was started (tests/vm/README.md).
+check_gate() {
+    local status=0 wanted=0 reason=none
+    [ "$daemon" != fuse ] || wanted=1 reason='serves a FUSE file system'
+    # shellcheck disable=SC2046 # words
+    duende-run --status --swap-device --json $(daemon_processes) >/root/gate || status=$?
+    grep -o '"kind":"shut","text":"[^"]*"' /root/gate >/root/reasons || true
+    check_equal "$1: the gate" "$wanted" "$status"
+    check_equal "$1: it is shut for no other reason" "" "$(grep -v "$reason" /root/reasons)"
 }
 
 has_no_device() {
