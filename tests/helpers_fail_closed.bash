@@ -74,7 +74,8 @@ in_mounts() {
     within+=(unshare --mount sh -euc "row=\$1; shift; $1; exec \"\$@\"" sh "$own")
 }
 
-under_filter() { within+=("$programs/deny" "$@"); }
+# under_filter CALL ANSWER: see fixtures/filter.c.
+under_filter() { within+=("$programs/filter" "$1=$2" --); }
 
 # --- programs and helpers -------------------------------------------------------------------------------------------------
 
