@@ -550,7 +550,7 @@ if len(sys.argv) > 2:
 else:
     os.execv(sys.argv[1] % {"pid": os.getpid()}, ["python3", *sys.orig_argv[1:], "--version"])'
 
-    for path in /proc/self/exe /proc/thread-self/exe '/proc/%(pid)d/exe'; do
+    for path in /proc/self/exe //proc/self/exe /proc/thread-self/exe '/proc/%(pid)d/exe'; do
         run -0 "$python" -c "$code" "$path"
         assert_output 'again --version'
         for mode in --required --lock=full; do
@@ -613,6 +613,24 @@ os.execv(sys.argv[1] % {"file": file, "folder": folder}, sys.argv[2:])'
     refute [ -e root/marker ]
     run -37 "$DUENDE" --no-config --quiet -- chroot root /reached /marker 37
     assert [ -e root/marker ]
+}
+
+@test "a chain that is refused writes nothing where COMMAND has opened a file of its own as descriptor 2" {
+    requires python3
+    local code='import os, sys
+if sys.argv[1] == "own": os.close(2); os.open("own", os.O_WRONLY | os.O_CREAT)
+os.chroot("root")
+os.execv("/reached", ["/reached", "/marker", "37"])'
+
+    mkdir -p root
+    cp "$programs/reached-static" root/reached
+    run -120 "$DUENDE" --no-config --quiet --required -- python3 -c "$code" inherited
+    assert_output --partial 'not executed, because its memory would not be locked'
+    run -120 "$DUENDE" --no-config --quiet --required -- python3 -c "$code" own
+    assert_output ''
+    assert [ -e own ]
+    refute [ -s own ]
+    refute [ -e root/marker ]
 }
 
 @test "a mount that hides the launcher: with --required status 120, else the program runs" {

@@ -287,6 +287,18 @@ passes_four_megabytes() {
     passes_four_megabytes --config=unlocked.conf
 }
 
+@test "a stack of 64 KiB is enough to launch a program that needs no more" {
+    requires ipc_lock
+    local required
+
+    ulimit -Ss 64
+    for required in --required ''; do
+        # shellcheck disable=SC2086 # a word or none
+        try --no-config --quiet $required -- true
+        assert_status 0 "stack of 64 KiB, $required"
+    done
+}
+
 @test "an argument list that exceeds the kernel's limit because of --stack-limit is 126 and named" {
     local required
 

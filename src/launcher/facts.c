@@ -138,8 +138,7 @@ int facts_gather(const struct request *request, const struct identity *identity,
 	facts->timer_discarded = is_timer_discarded();
 	facts->security_module_may_scrub = security_module_may_scrub(label);
 	helper_file_find(request->helper, facts->target.elf.abi,
-			 facts->privileges.effective_user == 0 ||
-				 facts->privileges.ipc_lock.effective,
+			 facts->privileges.effective_user == 0 || facts->privileges.elevated,
 			 facts->privileges.user_namespace, &facts->helper);
 	facts->inject_available = may_trace(&facts->target);
 	if (request->swap_device && !request->guard)

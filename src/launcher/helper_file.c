@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 static const char *helper_name(enum abi abi)
 {
@@ -71,6 +72,26 @@ static bool locate(const char *name, struct helper_file *helper)
 	return false;
 }
 
+/* Who may write there may put another file in the place of the one that was inspected, until the loader opens it. */
+static bool is_in_public_folder(const char *path)
+{
+	char folder[PATH_MAX];
+	struct stat status;
+	struct statvfs mount;
+	char *slash;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	while (folder[1] != '\0' && (slash = strrchr(folder, '/')) != NULL) {
+		slash[slash == folder] = '\0';
+		if (stat(folder, &status) != 0)
+			return true;
+		if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0 &&
+		    !(statvfs(folder, &mount) == 0 && (mount.f_flag & ST_RDONLY) != 0))
+			return true;
+	}
+	return false;
+}
+
 static bool is_trusted(const struct stat *status, bool user_namespace)
 {
 	struct stat launcher;
@@ -96,7 +117,8 @@ static enum helper_state inspect(struct helper_file *helper, enum abi abi, bool 
 	}
 	if (!S_ISREG(status.st_mode))
 		return HELPER_WRONG_ABI;
-	if (privileged && !is_trusted(&status, user_namespace))
+	if (privileged &&
+	    (!is_trusted(&status, user_namespace) || is_in_public_folder(helper->path)))
 		return HELPER_UNTRUSTED;
 	if (elf_read(descriptor, &facts) != 0 || facts.abi != abi || !facts.position_independent)
 		return HELPER_WRONG_ABI;

@@ -227,6 +227,9 @@ int identity_assume(const struct identity *identity, bool keep_ipc_lock, struct 
 	if (keep_ipc_lock && privileges_keep_only_ipc_lock() != 0)
 		return failure_set(failure, EXIT_USAGE, EPERM, "capset",
 				   "CAP_IPC_LOCK cannot be kept for the new user");
+	if (!keep_ipc_lock && identity->user != 0 && privileges_clear_ambient() != 0)
+		return failure_set(failure, EXIT_USAGE, EPERM, "prctl",
+				   "--user: the ambient capabilities cannot be given up");
 	if (keep_ipc_lock)
 		prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 	if (setenv("HOME", identity->home, 1) != 0)

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A file that we open must never become descriptor 2, where messages go. What is closed is filled
@@ -33,6 +34,16 @@ static void reserve_standard_descriptors(void)
 		if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF &&
 		    open("/", O_PATH | O_CLOEXEC) < 0)
 			return;
+}
+
+/* Whoever may start it would run any program as its owner. Real and effective IDs may differ for other reasons, and
+ * then COMMAND is run with what it would have had anyway. */
+static bool is_set_id(void)
+{
+	struct stat status;
+
+	return (getuid() != geteuid() || getgid() != getegid()) &&
+	       stat("/proc/self/exe", &status) == 0 && (status.st_mode & (S_ISUID | S_ISGID)) != 0;
 }
 
 static int print_plan(const struct request *request, const struct facts *facts,
@@ -169,7 +180,7 @@ static int resolve_expected_program(struct request *request, struct failure *fai
 static int plan_and_launch(struct request *request, struct failure *failure)
 {
 	static struct identity identity; /* lives until exit, as what it points to does */
-	struct facts facts;
+	static struct facts facts;	 /* the stack may be small (RLIMIT_STACK) */
 	struct plan plan;
 	bool has_identity = request->user != NULL;
 
@@ -197,6 +208,11 @@ int main(int argc, char **argv)
 	int status;
 
 	reserve_standard_descriptors();
+	if (is_set_id()) {
+		message_error("duende-run is not made to be set-user-ID or set-group-ID: COMMAND "
+			      "would have these privileges too; chmod ug-s it");
+		return EXIT_USAGE;
+	}
 	request_initialise(&request);
 	switch (options_read(argc, argv, &request)) {
 	case OPTIONS_DONE:

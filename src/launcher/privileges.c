@@ -9,6 +9,7 @@
 #include <linux/securebits.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -38,14 +39,17 @@ static void read_process_attributes(struct privileges *privileges)
 {
 	int secure_bits = prctl(PR_GET_SECUREBITS);
 	char status[8192];
-	uint64_t seccomp = 0;
+	uint64_t seccomp = 0, permitted = 0;
 
 	privileges->root_has_no_privileges = secure_bits > 0 && (secure_bits & SECBIT_NOROOT);
 	privileges->ambient_forbidden =
 		secure_bits > 0 && (secure_bits & SECBIT_NO_CAP_AMBIENT_RAISE);
 	privileges->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
-	if (procfs_read("/proc/self/status", status, sizeof(status)) > 0)
+	if (procfs_read("/proc/self/status", status, sizeof(status)) > 0) {
 		procfs_status_number(status, "Seccomp", &seccomp);
+		procfs_status_mask(status, "CapPrm", &permitted);
+	}
+	privileges->elevated = permitted != 0 || getauxval(AT_SECURE) != 0;
 	privileges->seccomp_filter = seccomp != 0 || prctl(PR_GET_SECCOMP, 0, 0, 0, 0) > 0;
 	privileges->user_namespace = in_user_namespace();
 }
@@ -144,4 +148,16 @@ int privileges_keep_only_ipc_lock(void)
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_IPC_LOCK, 0, 0) != 1)
 		return -EPERM;
 	return 0;
+}
+
+int privileges_clear_ambient(void)
+{
+	int is_set = 0;
+
+	/* EINVAL: there is no such set before Linux 4.3. */
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL)
+		return -errno;
+	for (unsigned capability = 0; is_set == 0; capability++)
+		is_set = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0);
+	return is_set > 0 ? -EPERM : 0;
 }

@@ -22,6 +22,7 @@ struct privileges {
 	uid_t real_user, effective_user;
 	gid_t real_group, effective_group;
 	struct capability_sets ipc_lock;
+	bool elevated;		     /* any capability, or privileges from its own file */
 	bool sys_ptrace;	     /* CAP_SYS_PTRACE effective */
 	bool root_has_no_privileges; /* SECBIT_NOROOT */
 	bool ambient_forbidden;	     /* SECBIT_NO_CAP_AMBIENT_RAISE */
@@ -48,6 +49,10 @@ int privileges_raise_ipc_lock(void);
 /* Leaves CAP_IPC_LOCK and nothing else in the permitted, effective, inheritable and ambient sets;
  * the bounding set stays as it is. Returns 0, or -EPERM; the sets are read back. */
 int privileges_keep_only_ipc_lock(void);
+
+/* Empties the ambient set: a change from another user than root leaves it as it is. Returns 0 or -errno; the set is
+ * read back. */
+int privileges_clear_ambient(void);
 
 /* Who COMMAND is to be. `groups` and `home` are owned by the caller: free(). */
 struct identity {

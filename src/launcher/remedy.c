@@ -308,8 +308,8 @@ static void describe_helper(const struct facts *facts, struct failure *failure)
 		break;
 	case HELPER_UNTRUSTED:
 		cause = "with privileges it must be owned by root and not writable by group or "
-			"others";
-		remedy = "chown root and chmod 644 the helper";
+			"others, nor stand below a folder that everybody may write to";
+		remedy = "chown root and chmod 644 the helper, chmod o-w the folders above it";
 		break;
 	case HELPER_UNUSABLE_PATH:
 		cause = "LD_PRELOAD cannot hold a path with a blank, a colon or a dollar sign";

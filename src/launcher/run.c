@@ -254,10 +254,11 @@ int run_prepare_method(const struct request *request, const struct facts *facts,
 static int prepare_lock(const struct request *request, const struct facts *facts,
 			const struct plan *plan, struct failure *failure)
 {
-	struct facts probed = *facts;
+	static struct facts probed; /* the stack may be small */
 
 	if (plan->action != ACTION_PRELOAD && plan->action != ACTION_INJECT)
 		return 0;
+	probed = *facts;
 	if (run_probe(request, facts, plan, &probed, failure) == 0 &&
 	    run_prepare_method(request, facts, plan, failure) == 0) {
 		if (plan->warn_user_change && !request->guard)

@@ -12,6 +12,7 @@
 /* Both libcs export it; only glibc passes (argc, argv, envp) to constructors, musl passes garbage.
  */
 extern char **__environ __attribute__((weak));
+extern unsigned long getauxval(unsigned long type) __attribute__((weak));
 
 /* Contract version for the launcher, which compares it before it relies on this file (elf(5),
  * "Notes"). */
@@ -268,6 +269,13 @@ static void lock_and_prove(const struct request *request, struct outcome *outcom
 	}
 }
 
+/* A loader drops the helper from such a program, but for ld.so.preload (ld.so(8)), and from there it would take the
+ * path of the launcher out of an environment that a less privileged user has made. */
+static int is_secure_execution(void)
+{
+	return getauxval != NULL && getauxval(AUXILIARY_SECURE) != 0;
+}
+
 __attribute__((constructor)) static void before_main(void)
 {
 	struct request request;
@@ -276,6 +284,8 @@ __attribute__((constructor)) static void before_main(void)
 	int found;
 
 	exec_guard_resolve();
+	if (is_secure_execution())
+		return;
 	found = &__environ == NULL || __environ == NULL ? 0 : request_read(__environ, &request);
 	if (found == 0) {
 		if (request_read_original(&request))

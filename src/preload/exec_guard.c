@@ -81,7 +81,7 @@ static long guard_process; /* 0: no guard */
 static number guard_start;
 static int guard_required;
 /* Where the launcher was, to recognise another file at its path after chroot(2). */
-static struct file_identity guard_root, guard_file;
+static struct file_identity guard_root, guard_file, guard_standard_error;
 
 static int failure(long error)
 {
@@ -265,6 +265,27 @@ static unsigned count_strings(strings list)
 	return count;
 }
 
+/* An empty path: what the descriptor `folder` is open on. */
+static void identify(int folder, const char *path, struct file_identity *identity)
+{
+	union {
+		char bytes[STAT_LENGTH];
+		number numbers[STAT_LENGTH / 8];
+	} status = {{0}};
+
+	CALL4(NR_STAT, folder, path, &status, AT_EMPTY);
+	identity->device = status.numbers[STAT_DEVICE / 8];
+	identity->inode = status.numbers[STAT_INODE / 8];
+}
+
+static int is_identical(int folder, const char *path, const struct file_identity *identity)
+{
+	struct file_identity now;
+
+	identify(folder, path, &now);
+	return now.device == identity->device && now.inode == identity->inode;
+}
+
 static void refuse_chain(const char *path, long error)
 {
 	struct message message;
@@ -278,35 +299,18 @@ static void refuse_chain(const char *path, long error)
 	message_add_error(&message, -error);
 	message_add(&message,
 		    "; duende-run and its helper must be visible there (chroot, mount namespace)");
-	message_write(&message);
+	/* main() may have run: what it has opened in the place of standard error since is no place for messages. */
+	if (is_identical(STANDARD_ERROR, "", &guard_standard_error))
+		message_write(&message);
 	end_process(CONTRACT_EXIT_NOT_LOCKED);
-}
-
-static void identify(const char *path, struct file_identity *identity)
-{
-	union {
-		char bytes[STAT_LENGTH];
-		number numbers[STAT_LENGTH / 8];
-	} status = {{0}};
-
-	CALL4(NR_STAT, AT_CURRENT_DIRECTORY, path, &status, 0);
-	identity->device = status.numbers[STAT_DEVICE / 8];
-	identity->inode = status.numbers[STAT_INODE / 8];
-}
-
-static int is_identical(const char *path, const struct file_identity *identity)
-{
-	struct file_identity now;
-
-	identify(path, &now);
-	return now.device == identity->device && now.inode == identity->inode;
 }
 
 /* Under another root the path may lead to any program, which would take our arguments for its own. Under
  * the same root another file is a newer launcher. */
 static int is_launcher_there(void)
 {
-	return is_identical("/", &guard_root) || is_identical(guard_launcher, &guard_file);
+	return is_identical(AT_CURRENT_DIRECTORY, "/", &guard_root) ||
+	       is_identical(AT_CURRENT_DIRECTORY, guard_launcher, &guard_file);
 }
 
 /* Lists of this many pointers stand on the stack, which may be a small thread's; longer ones are mapped. */
@@ -404,6 +408,8 @@ static int guarded_execve(const char *path, strings arguments, strings environme
 	result = may_execute(AT_CURRENT_DIRECTORY, path);
 	if (result < 0)
 		return failure(result);
+	while (path[0] == '/' && path[1] == '/')
+		path++;
 	if (text_starts_with(path, "/proc/") || text_starts_with(path, "/dev/fd/") ||
 	    text_starts_with(path, "/dev/std"))
 		return guarded_link(path, arguments, environment);
@@ -729,8 +735,9 @@ int exec_guard_install(const struct request *request)
 	memcpy(guard_launcher, request->launcher, request->launcher_length);
 	guard_required = (request->flags & CONTRACT_REQUIRED) != 0;
 	guard_start = process_stat_field(STAT_START_TIME);
-	identify("/", &guard_root);
-	identify(guard_launcher, &guard_file);
+	identify(AT_CURRENT_DIRECTORY, "/", &guard_root);
+	identify(AT_CURRENT_DIRECTORY, guard_launcher, &guard_file);
+	identify(STANDARD_ERROR, "", &guard_standard_error);
 	guard_process = CALL0(NR_GETPID);
 	return 0;
 }
