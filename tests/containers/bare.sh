@@ -8,6 +8,8 @@ set -u
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=engine.sh disable=SC1091
 . "$here/engine.sh"
+# shellcheck source-path=SCRIPTDIR source=clean.bash disable=SC1091
+. "$here/clean.bash"
 
 usage() {
     cat <<'END'
@@ -74,43 +76,25 @@ usage_error() {
     exit 125
 }
 
-# What the container sees under /bare: the checkout, the host's ways to its package mirrors, a place for results.
+# What the container sees under /bare; results come there as well.
 prepare() {
-    mkdir -p "$work/certificates" || return 1
+    clean_folder "$work" || return 1
     checkout >"$work/checkout.tar" || return 1
-    engine_apt_sources >"$work/sources.list"
-    engine_apt_configuration >"$work/apt.conf"
-    # A mirror or proxy behind the host's own authority; the container's ca-certificates package takes them up once it is there.
-    cp -L /etc/ssl/certs/ca-certificates.crt "$work/" 2>/dev/null
-    find /usr/local/share/ca-certificates -name '*.crt' -exec cp -L {} "$work/certificates/" \; 2>/dev/null
     in_container >"$work/in-container"
 }
 
 checkout() {
-    if [ ! -e "$source/.git" ]; then
-        tar -C "$source" --owner=0 --group=0 --exclude=./.cache --exclude='./build*' -cf - .
-    elif [ "${DUENDE_TEST_DIRTY:-0}" = 1 ]; then
-        # Files that are gone from the work tree but still in the index are left out.
-        git -c safe.directory='*' -C "$source" ls-files -co --exclude-standard -z |
-            (cd "$source" && while IFS= read -r -d '' file; do
-                [ ! -e "$file" ] && [ ! -L "$file" ] || printf '%s\0' "$file"
-            done) |
-            tar -C "$source" --owner=0 --group=0 --null --no-recursion --verbatim-files-from -T - -cf -
-    else
+    if [ -e "$source/.git" ] && [ "${DUENDE_TEST_DIRTY:-0}" != 1 ]; then
         git -c safe.directory='*' -C "$source" archive HEAD
+    else
+        clean_checkout "$source"
     fi
 }
 
 # The script that runs in the container as its first process, with nothing but minbase at hand.
 in_container() {
     cat <<'END'
-cp /bare/apt.conf /etc/apt/apt.conf.d/99host
-[ ! -s /bare/sources.list ] || cp /bare/sources.list /etc/apt/sources.list.d/0000sources.list
-# Not in /root, which other users cannot enter: some tests change user.
-mkdir -p /usr/local/share/ca-certificates /etc/ssl/certs /usr/src/duende-run
-cp -R /bare/certificates/. /usr/local/share/ca-certificates/
-[ ! -e /bare/ca-certificates.crt ] || cp /bare/ca-certificates.crt /etc/ssl/certs/
-tar -C /usr/src/duende-run -xf /bare/checkout.tar || exit 1
+. /bare/prepare
 cd /usr/src/duende-run || exit 1
 
 step() {
@@ -139,24 +123,17 @@ END
 }
 
 run_container() {
-    local archives lock variable options=()
+    local options=()
     # As much of a machine as a container can be: tests trace, mount, and look at other users' processes.
     options+=(--cap-add=SYS_PTRACE --cap-add=SYS_ADMIN --cap-add=SYS_NICE --security-opt seccomp=unconfined)
     # Tests storm less where they share the machine with the outer run.
     options+=(--env "DUENDE_STORM_COUNT=${DUENDE_STORM_COUNT:-100}")
-    archives=$(engine_cache)/archives
-    mkdir -p "$archives"
-    # apt does not wait for another apt in the same archive: two runs at a time do not share it.
-    exec {lock}>"$archives.lock"
-    flock -n "$lock" && options+=(--volume "$archives:/var/cache/apt/archives")
-    for variable in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
-        [ -z "${!variable:-}" ] || options+=(--env "$variable")
-    done
+    clean_container_options
     # shellcheck disable=SC2086 # no argument or one
     ENGINE_TIMEOUT=${DUENDE_BARE_TIMEOUT:-3600} engine_docker run --rm --network=host --cap-add=IPC_LOCK \
-        "${options[@]}" --volume "$work:/bare" "$ENGINE_BASE" sh /bare/in-container $run_arguments
+        "${options[@]}" "${clean_options[@]}" --volume "$work:/bare" "$ENGINE_BASE" sh /bare/in-container $run_arguments
     container_status=$?
-    exec {lock}>&-
+    exec {clean_lock}>&-
 }
 
 judge() {
