@@ -55,14 +55,20 @@ build_and_install() {
     say "building in $build"
     cmake -S "$top" -B "$build" -DCMAKE_INSTALL_PREFIX="$prefix" >"$build.log" 2>&1 ||
         { cat "$build.log" && die "cmake failed"; }
-    cmake --build "$build" >>"$build.log" 2>&1 || { cat "$build.log" && die "the build failed"; }
+    cmake --build "$build" --parallel "$(nproc)" >>"$build.log" 2>&1 || { cat "$build.log" && die "the build failed"; }
     say "installing to $prefix"
     folders >"$build/folders.before"
     cmake --install "$build" >>"$build.log" 2>&1 || { cat "$build.log" && die "the installation failed"; }
+    find_libraries_anew
     # Added to those of an installation before this one.
     folders | LC_ALL=C comm -13 "$build/folders.before" - >>"$build/installed_folders.txt"
     rm -f "$build.log"
     "$prefix/bin/duende-run" --version
+}
+
+# The loader finds libduende by its cache (ldconfig(8)).
+find_libraries_anew() {
+    [ "$(id -u)" -ne 0 ] || ldconfig
 }
 
 folders() {
@@ -81,6 +87,7 @@ uninstall() {
         rmdir "$folder" 2>/dev/null || true
     done
     rm -f "$manifest" "$build/installed_folders.txt"
+    find_libraries_anew
     say "removed what was installed from $build; packages of the distribution are left"
 }
 
