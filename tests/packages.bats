@@ -388,6 +388,169 @@ libduende0-$version-1.$(uname -m)"
     assert_line --regexp '^S.5.* /usr/bin/duende-run$'
 }
 
+# --- an rpm distribution ----------------------------------------------------------------------------------------------------
+
+lacking_dnf() { lacking_commands createrepo_c dnf; }
+
+# Its packages need Debian's mirror, once.
+lacking_rpm_repository() { rpm_repository >/dev/null || echo "no rpm packages of a root can be made: $(tail -n 3 "$scratch/rpm-root.log")"; }
+
+rpm_repository() { "$TESTS/containers/rpm-root.sh" 2>"$scratch/rpm-root.log" 3>&-; }
+
+# $root: empty, for dnf_in_root, which knows the repositories distribution, older and ours.
+new_dnf_root() {
+    local repository
+
+    root=$places/root-$BATS_TEST_NUMBER
+    mkdir "$root" "$scratch/older" "$scratch/ours"
+    cp "$places"/older.packages/*.rpm "$scratch/older"
+    cp "$packages"/*.rpm "$scratch/ours"
+    createrepo_c --quiet "$scratch/older"
+    createrepo_c --quiet "$scratch/ours"
+    printf '[main]\ngpgcheck=0\nplugins=0\nreposdir=/nonexistent\n' >"$scratch/dnf.conf"
+    for repository in "distribution $(rpm_repository)" "older $scratch/older" "ours $scratch/ours"; do
+        printf '[%s]\nbaseurl=file://%s\n' "${repository%% *}" "${repository#* }" >>"$scratch/dnf.conf"
+    done
+    # Debian's rpm has its database in the user's home.
+    echo '%_dbpath /var/lib/rpm' >"$scratch/.rpmmacros"
+}
+
+# dnf_in_root REPOSITORY[,REPOSITORY] COMMAND [ARG]...
+dnf_in_root() {
+    HOME=$scratch LC_ALL=C dnf --config "$scratch/dnf.conf" --installroot "$root" --releasever=12 --repo="$1" --assumeyes "${@:2}" 3>&-
+}
+
+dnf_succeeds() { dnf_in_root "$@" >"$scratch/dnf" 2>&1 || fail "dnf ${*:2}: $(cat "$scratch/dnf")"; }
+
+# Without the two databases, which remember what was there.
+files_of_rpm_root() { files_of_root | grep -vE '^\./(etc|var/lib)/(dnf|rpm)/'; }
+
+# A daemon of the root's own packages: $daemon.
+lock_nbdkit() {
+    rm -f "$root/tmp/nbd"
+    start in_root duende-run --required --quiet -- nbdkit --foreground --unix /tmp/nbd memory 64M
+    wait_for 20 runs_in_root nbdkit || fail "no daemon: $(cat "$scratch"/process.*)"
+    mapfile -t daemon < <(programs_of_root nbdkit)
+    wait_for 10 nbdkit_serves || fail "no server: $(cat "$scratch"/process.*)"
+    nbdkit_is_locked
+}
+
+nbdkit_serves() {
+    python3 -c 'import socket, sys
+client = socket.socket(socket.AF_UNIX)
+client.settimeout(5)
+client.connect(sys.argv[1])
+sys.exit(client.recv(8) != b"NBDMAGIC")' "$root/tmp/nbd"
+}
+
+nbdkit_is_locked() {
+    assert_equal "${#daemon[@]}" 1
+    wait_for 10 sleeping "${daemon[0]}"
+    assert_locked "${daemon[0]}"
+}
+
+# With the flags that pkg-config has in the root.
+build_with_libduende_devel() {
+    local flags
+
+    read -r -a flags <<<"$(in_root pkg-config --cflags --libs duende)"
+    gcc -std=gnu17 -O1 -pthread "$TESTS/fixtures/library.c" -o "$root/tmp/daemon" -I"$root/usr/include" -L"$root/usr/lib64" "${flags[@]}"
+}
+
+@test "rpm-based root: dnf installs what the packages need, a daemon of the root is locked, upgraded under, erased: nothing is left" {
+    requires root
+    requires chroot
+    requires mount_namespaces
+    requires dnf
+    requires rpm_repository
+    new_dnf_root
+    dnf_succeeds distribution install bash coreutils nbdkit rpm
+    # All of the root is rpm's.
+    comm -23 <(files_of_rpm_root | sed -n 's#^\.\(/[^ ]*\).*#\1#p' | sort) <(in_root rpm --query --all --list | sort) >"$scratch/foreign"
+    run grep -vxE '/(etc|var/lib)/dnf' "$scratch/foreign"
+    assert_output ''
+    run -0 in_root rpm --verify --all
+    assert_output ''
+    files_of_rpm_root >"$scratch/before"
+
+    dnf_succeeds distribution,older install duende-run libduende-devel
+    run -0 in_root rpm --query --qf '%{NAME} %{VERSION}\n' duende-run libduende0 libduende-devel
+    assert_output "duende-run $older
+libduende0 $older
+libduende-devel $older"
+    # The other one that nobody named.
+    run -0 in_root rpm --query --whatprovides /usr/bin/pkg-config
+    assert_output --partial pkgconf
+    run -0 in_root duende-run --version
+    assert_line "duende-run $older"
+    [[ -e $root/usr/share/duende-run/older ]]
+    lock_nbdkit
+
+    dnf_succeeds ours upgrade
+    nbdkit_serves || fail "the daemon has ended: $(cat "$scratch"/process.*)"
+    nbdkit_is_locked
+    # It has the helper of before.
+    run -0 grep -c 'duende-preload.*(deleted)$' "/proc/${daemon[0]}/maps"
+    kill -KILL "${daemon[@]}"
+    run -0 in_root duende-run --version
+    assert_line "duende-run $version"
+    [[ ! -e $root/usr/share/duende-run ]]
+    run -0 in_root rpm --query --all --qf '%{NAME} %{VERSION}\n' '*duende*'
+    assert_equal "$(sort <<<"$output")" "duende-run $version
+libduende-devel $version
+libduende0 $version"
+    # Files and dependencies.
+    run -0 in_root rpm --verify --all
+    assert_output ''
+    lock_nbdkit
+    kill -KILL "${daemon[@]}"
+
+    build_with_libduende_devel
+    start in_root /tmp/daemon lock-required hold
+    wait_for 20 runs_in_root daemon || fail "$(cat "$scratch"/process.*)"
+    mapfile -t daemon < <(programs_of_root daemon)
+    wait_for 10 sleeping "${daemon[0]}"
+    assert_locked "${daemon[0]}"
+    kill -KILL "${daemon[@]}"
+
+    run ! in_root rpm --force-debian --erase libduende0
+    assert_output --partial "libduende0($(isa)) = $version-1 is needed by (installed) libduende-devel-$version-1.$(uname -m)"
+    # What only they needed goes with them.
+    dnf_succeeds ours remove duende-run libduende-devel
+    diff -u "$scratch/before" <(files_of_rpm_root) || fail "left or lost"
+    run -0 in_root rpm --query --all '*duende*' 'pkgconf*'
+    assert_output ''
+}
+
+# As in the names of packages: x86-64.
+isa() { rpm --eval '%{_isa}' | tr -d '()'; }
+
+@test "rpm-based root: dnf refuses a package whose needs it cannot fill, and names them; the launcher has none" {
+    requires root
+    requires chroot
+    requires mount_namespaces
+    requires dnf
+    requires rpm_repository
+    new_dnf_root
+    run ! dnf_in_root ours install libduende0
+    assert_line --regexp "nothing provides libc\.so\.6\(GLIBC_2\.[0-9]+\)\(64bit\) needed by libduende0-$version-1\.$(uname -m)"
+    run ! dnf_in_root distribution,ours install libduende-devel --exclude=pkgconf
+    assert_line --regexp "package libduende-devel-$version-1\.$(uname -m) requires /usr/bin/pkg-config, but none of the providers can be installed"
+    # Of the very same version.
+    run ! dnf_in_root distribution,older,ours install "libduende-devel-$version" --exclude="libduende0-$version"
+    assert_line --partial "requires libduende0($(isa)) = $version-1, but none of the providers can be installed"
+    [[ ! -e $root/usr ]]
+
+    dnf_succeeds ours install duende-run
+    mkdir "$root/proc" "$root/dev"
+    run -0 in_root duende-run --version
+    assert_line "duende-run $version"
+    run -0 rpm_in_root --query --all --qf '%{NAME}\n'
+    assert_output duende-run
+    run -0 rpm_in_root --verify --all
+    assert_output ''
+}
+
 @test "the archive runs where it is unpacked, and where it is moved to: the launcher finds its helper" {
     local folder
 
