@@ -113,6 +113,24 @@ health_is() { [ "$(docker inspect --format '{{.State.Health.Status}}' "$1")" = "
     assert_not_locked "$pid"
 }
 
+# --- the demonstration -----------------------------------------------------------------------------------------------------
+
+# All of it takes minutes: docker build -f docker/Dockerfile.swap-deadlock -t swap-deadlock . && docker run --rm --network=none swap-deadlock
+@test "the image of the swap deadlock: the sources and nothing else, packages that there are, and it runs the demonstration" {
+    build swap-deadlock:source -f docker/Dockerfile.swap-deadlock --target source
+    run docker run --rm --network=none swap-deadlock:source --help
+    assert_success
+    assert_output --partial 'usage: tests/vm/demo'
+    run docker run --rm --network=none --entrypoint ls swap-deadlock:source -A
+    assert_line CMakeLists.txt
+    refute_line --regexp '^(\.git|\.cache|build.*)$'
+    # shellcheck disable=SC2016 # expanded in the container
+    run docker run --rm --network=host --entrypoint sh swap-deadlock:source -c \
+        'apt-get -q update >/dev/null && grep -v "^#" tests/vm/packages.demo | xargs apt-get -q install --simulate --no-install-recommends'
+    assert_success
+    assert_line --regexp '^Conf qemu-system-x86 '
+}
+
 # --- compose ---------------------------------------------------------------------------------------------------------------
 
 # Without a bridge, and with a limit that this host can set.
