@@ -65,6 +65,26 @@ static void explain_in_unit(const struct request *request, const struct privileg
 			 section);
 }
 
+/* The right is there. With CONFIG_RT_GROUP_SCHED a cgroup v1 without a budget refuses everybody (kernel
+ * kernel/sched/core.c __sched_setscheduler()), and a filter refuses whom it likes. */
+static void explain_realtime(const struct request *request, const struct privileges *privileges,
+			     enum place place, struct failure *failure)
+{
+	snprintf(failure->cause, sizeof(failure->cause),
+		 "CAP_SYS_NICE or RLIMIT_RTPRIO is there: its control group has no budget in "
+		 "cpu.rt_runtime_us%s",
+		 privileges->seccomp_filter ? ", or a seccomp filter refuses it" : "");
+	if (place == PLACE_SYSTEMD)
+		explain_in_unit(request, privileges, "--realtime", failure);
+	else
+		snprintf(failure->remedy, sizeof(failure->remedy),
+			 "%s; allow sched_setscheduler in the seccomp profile",
+			 place == PLACE_DOCKER || place == PLACE_PODMAN
+				 ? "docker run --cpu-rt-runtime=200000, and as much for the groups "
+				   "above"
+				 : "write one there and to the groups above");
+}
+
 /* For want of a capability. With --swap-device it will not be the only one. */
 static int refuse_capability(struct failure *failure, const struct request *request,
 			     int error_number, const char *call, const char *what,
@@ -84,9 +104,9 @@ static int refuse_capability(struct failure *failure, const struct request *requ
 	if (privileges.user_namespace)
 		snprintf(failure->remedy, sizeof(failure->remedy), "%s",
 			 remedy_outside_of_user_namespace);
-	else if (place == PLACE_SYSTEMD &&
-		 (!request->swap_device ||
-		  (is_nice && may_be_realtime(request->realtime_priority))))
+	else if (is_nice && may_be_realtime(request->realtime_priority))
+		explain_realtime(request, &privileges, place, failure);
+	else if (place == PLACE_SYSTEMD && !request->swap_device)
 		explain_in_unit(request, &privileges, what, failure);
 	else if (request->swap_device)
 		snprintf(failure->remedy, sizeof(failure->remedy), "%s",

@@ -193,7 +193,9 @@ static int refuse_change(struct failure *failure, const char *call)
 {
 	failure_set(failure, EXIT_USAGE, errno, call, "--user");
 	return failure_explain(failure, "to change the user takes CAP_SETUID and CAP_SETGID",
-			       "start duende-run as root");
+			       geteuid() == 0 ? "leave root these two (docker run --cap-add=SETUID "
+						"--cap-add=SETGID)"
+					      : "start duende-run as root");
 }
 
 static int change_ids(const struct identity *identity, struct failure *failure)

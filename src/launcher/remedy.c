@@ -282,6 +282,8 @@ static void describe_limit(const struct request *request, const struct facts *fa
 	snprintf(failure->remedy, sizeof(failure->remedy), "%s",
 		 request->guard && plan->cause != CAUSE_USER_NAMESPACE
 			 ? lost_capability_remedy(place)
+		 : request->swap_device && plan->cause == CAUSE_HARD_LIMIT
+			 ? remedy_for_swap_device(place, stays_root(facts))
 			 : cause_remedy(facts, plan->cause, place));
 }
 
