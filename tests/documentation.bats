@@ -197,7 +197,7 @@ TABLE
 
     for text in "$MANUAL" "$CONF_MANUAL"; do
         # Options of other programs stand behind their name.
-        for option in $(rendered "$text" | sed -E 's/(docker|podman) run --[^ ,.]*( memlock[^ ,.]*)?|--(cap-add|ulimit)[^ ,.]*//g' |
+        for option in $(rendered "$text" | sed -E 's/(docker|podman|losetup)( run)? --[^ ,.]*( memlock[^ ,.]*)?|--(cap-add|ulimit)[^ ,.]*//g' |
             words_like '--[a-z][a-z0-9-]+'); do
             help_options | grep -qxF -- "$option" || fail "$text: $option is not in --help"
         done
