@@ -263,12 +263,13 @@ static int fail_by_death(struct failure *failure, int status)
 
 /* The tracer did not let us in: nothing may be left of it. If it is stuck just behind PTRACE_SEIZE
  * with PTRACE_O_EXITKILL, killing it kills us too: that is what "required" asks for. */
-static int settle(const struct inject_request *request, pid_t tracer, int error,
+static int settle(const struct inject_request *request, pid_t tracer, int control, int error,
 		  const struct tracer_report *report, struct failure *failure)
 {
 	int status = 0;
 
-	if (error == -ETIMEDOUT)
+	/* It may trace us already, and wait: then it lets go (STOP_ABANDONED). */
+	if (error != 0 && write(control, "", 1) != 1)
 		kill(tracer, SIGKILL);
 	if (!reap(tracer, request->timeout, &status)) {
 		kill(tracer, SIGKILL);
@@ -305,7 +306,7 @@ int inject_prepare(const struct inject_request *request, struct failure *failure
 	error = exchange(request, tracer, control[1], answer[0], &report);
 	close(answer[0]);
 	if (error != 0 || report.error_number != 0) {
-		error = settle(request, tracer, error, &report, failure);
+		error = settle(request, tracer, control[1], error, &report, failure);
 		close_pipe(control);
 		return error;
 	}

@@ -102,6 +102,16 @@ static inline long registers_call_number(pid_t pid, const struct registers *regi
 	return number;
 }
 
+/* At an entry stop: no system call follows; elsewhere nothing changes. */
+static inline int registers_skip_call(pid_t pid, struct registers *registers)
+{
+	int number = -1;
+	struct iovec vector = {&number, sizeof(number)};
+
+	(void)registers;
+	return trace(PTRACE_SETREGSET, pid, NT_ARM_SYSTEM_CALL, (uintptr_t)&vector);
+}
+
 static inline void registers_set_first_argument(struct registers *registers, uint64_t value)
 {
 	registers->user.regs[0] = value;

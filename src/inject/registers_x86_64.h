@@ -96,6 +96,14 @@ static inline void registers_set_call(struct registers *registers, uint64_t inst
 	user->orig_rax = UINT64_MAX;
 }
 
+/* At an entry stop: no system call follows; elsewhere nothing changes. In force once they are written. */
+static inline int registers_skip_call(pid_t pid, struct registers *registers)
+{
+	(void)pid;
+	registers->user.orig_rax = UINT64_MAX;
+	return 0;
+}
+
 /* The kernel reads number and arguments again after the entry stop: they must stay. */
 static inline void registers_restore_around_call(struct registers *registers,
 						 const struct registers *original)

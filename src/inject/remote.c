@@ -245,6 +245,9 @@ int remote_close(struct remote *remote, uint64_t program_counter)
 	int error = restore_instruction(remote);
 
 	registers_set_program_counter(&registers, program_counter);
+	/* A handshake that failed half-way may have left it at an entry stop. */
+	if (error == 0)
+		error = registers_skip_call(remote->stops->target, &registers);
 	if (error == 0)
 		error = registers_write(remote->stops->target, &registers);
 	return note_end(remote, error);

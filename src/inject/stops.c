@@ -123,21 +123,23 @@ void stops_next(struct stops *stops, bool bounded, struct stop *stop)
 	}
 }
 
-void stops_resume(const struct stop *stop, unsigned request)
+int stops_resume(const struct stop *stop, unsigned request)
 {
+	int error = 0;
+
 	switch (stop->kind) {
 	case STOP_GROUP:
 		/* Stays stopped until SIGCONT, and is reported again then (ptrace(2),
 		 * PTRACE_LISTEN). */
-		trace(PTRACE_LISTEN, stop->pid, 0, 0);
+		error = trace(PTRACE_LISTEN, stop->pid, 0, 0);
 		break;
 	case STOP_SIGNAL:
-		trace(request, stop->pid, 0, (uintptr_t)stop->signal);
+		error = trace(request, stop->pid, 0, (uintptr_t)stop->signal);
 		break;
 	case STOP_SYSTEM_CALL:
 	case STOP_EXEC:
 	case STOP_OTHER:
-		trace(request, stop->pid, 0, 0);
+		error = trace(request, stop->pid, 0, 0);
 		break;
 	case STOP_ENDED:
 	case STOP_LOST:
@@ -145,6 +147,7 @@ void stops_resume(const struct stop *stop, unsigned request)
 	case STOP_TIMED_OUT:
 		break;
 	}
+	return error == -ESRCH ? 0 : error; /* killed: the next wait says so */
 }
 
 /* A filter that traps our own system call raises SIGSYS, which the target did not earn. */
@@ -161,18 +164,22 @@ static void drop_seccomp_trap(struct stop *stop)
 int stops_step(struct stops *stops, struct stop *ended)
 {
 	struct stop stop = {.kind = STOP_OTHER, .pid = stops->target};
+	int error;
 
 	for (;;) {
 		drop_seccomp_trap(&stop);
-		stops_resume(&stop, PTRACE_SYSCALL);
+		error = stops_resume(&stop, PTRACE_SYSCALL);
+		if (error != 0)
+			return error;
 		/* How long somebody keeps the process stopped is not our business. */
 		stops_next(stops, stop.kind != STOP_GROUP, &stop);
 		if (stop.kind == STOP_SYSTEM_CALL && stop.pid == stops->target)
 			return 0;
 		if (stop.kind == STOP_TIMED_OUT)
 			return -ETIMEDOUT;
-		if (stop.kind == STOP_LOST ||
-		    (stop.kind == STOP_ENDED && stop.pid == stops->target)) {
+		if (stop.kind == STOP_LOST)
+			return -ECHILD;
+		if (stop.kind == STOP_ENDED && stop.pid == stops->target) {
 			*ended = stop;
 			return -ESRCH;
 		}

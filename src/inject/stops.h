@@ -42,8 +42,9 @@ void stops_prepare(void);
 void stops_next(struct stops *stops, bool bounded, struct stop *stop);
 
 /* Resumes a stopped thread by `request` (PTRACE_CONT or PTRACE_SYSCALL) exactly as it would have
- * gone on without a tracer: a signal is delivered, a stopped process stays stopped. */
-void stops_resume(const struct stop *stop, unsigned request);
+ * gone on without a tracer: a signal is delivered, a stopped process stays stopped. Returns 0 or -errno; that
+ * it was killed is no error. */
+int stops_resume(const struct stop *stop, unsigned request);
 
 /* Resumes the target, which stands in a stop that is not about a signal, and waits until it is at
  * its next system call stop. Returns 0, -ESRCH (it ended: *ended), or -ETIMEDOUT. */

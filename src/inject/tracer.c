@@ -179,11 +179,15 @@ static enum arrival judge_image(struct tracer *tracer)
 			    "cannot tell which program %s is: %s", tracer->name, path);
 		return NOT_ACCEPTABLE;
 	}
-	if (request->expect != NULL)
-		return stat(request->expect, &expected) == 0 &&
-				       is_same_file(&image, expected.st_dev, expected.st_ino)
-			       ? ARRIVED
-			       : NOT_YET;
+	if (request->expect != NULL && stat(request->expect, &expected) == 0)
+		return is_same_file(&image, expected.st_dev, expected.st_ino) ? ARRIVED : NOT_YET;
+	if (request->expect != NULL) {
+		if (!request->required)
+			return NOT_YET;
+		failure_set(&tracer->failure, EXIT_NOT_LOCKED, errno, "stat",
+			    "cannot tell whether %s is %s", tracer->name, request->expect);
+		return NOT_ACCEPTABLE;
+	}
 	if (is_same_file(&image, request->device, request->inode))
 		return ARRIVED;
 	failure_set(&tracer->failure, EXIT_NOT_LOCKED, 0, NULL,
@@ -281,9 +285,14 @@ static _Noreturn void give_up(struct tracer *tracer)
 	_exit(0);
 }
 
-/* The target is alive and nobody traces it any more: must not happen. */
-static _Noreturn void lost(const struct tracer *tracer)
+/* The target is alive and cannot be traced any more: must not happen. Not required, our exit lets it go on
+ * unlocked. */
+static _Noreturn void lost(struct tracer *tracer, const char *call, int error)
 {
+	learn_name(tracer);
+	failure_set(&tracer->failure, EXIT_NOT_LOCKED, error, call, "cannot follow %s",
+		    tracer->name);
+	report_failure(tracer);
 	if (tracer->request->required && getppid() == tracer->stops.target)
 		kill(tracer->stops.target, SIGKILL);
 	_exit(0);
@@ -355,6 +364,7 @@ static void pass_on(struct tracer *tracer, const struct stop *stop, bool chain)
 	/* Only so that its exit can be refused; until PROGRAM runs each system call costs two
 	 * stops. */
 	bool watch_calls = chain && tracer->request->required;
+	int error;
 
 	if (is_foreign(tracer, stop)) {
 		trace(PTRACE_DETACH, stop->pid, 0,
@@ -363,7 +373,9 @@ static void pass_on(struct tracer *tracer, const struct stop *stop, bool chain)
 	}
 	if (stop->kind == STOP_SYSTEM_CALL && watch_calls)
 		refuse_exit(tracer, stop);
-	stops_resume(stop, watch_calls ? PTRACE_SYSCALL : PTRACE_CONT);
+	error = stops_resume(stop, watch_calls ? PTRACE_SYSCALL : PTRACE_CONT);
+	if (error != 0)
+		lost(tracer, "ptrace", -error);
 }
 
 /* Lets the target run, as undisturbed as can be, until it stands in the exec of the program that is
@@ -381,7 +393,7 @@ static void follow(struct tracer *tracer)
 		case STOP_ABANDONED:
 			give_up(tracer);
 		case STOP_LOST:
-			lost(tracer);
+			lost(tracer, "waitpid", ECHILD);
 		case STOP_ENDED:
 			if (stop.pid == tracer->stops.target)
 				chain_ended(tracer, stop.status, chain);
@@ -489,9 +501,10 @@ static void explain_unreadable(struct tracer *tracer, int error_number)
 
 static int prove(struct tracer *tracer, struct proof *proof)
 {
+	struct registers registers;
 	int error = proof_read(tracer->stops.proc_target, proof);
 
-	if (error == -ESRCH)
+	if (error == -ESRCH && registers_read(tracer->stops.target, &registers) == -ESRCH)
 		handshake_failed(tracer, error); /* somebody killed it */
 	if (error != 0) {
 		failure_set(&tracer->failure, EXIT_NOT_LOCKED, -error, "read",
@@ -731,8 +744,10 @@ _Noreturn void tracer_run(const struct inject_request *request, const struct tra
 	tracer.stops.proc_target = find_proc_target(link->launcher);
 	tracer.stops.control = link->control;
 	report.error_number = seize(&tracer);
-	if (write(link->report, &report, sizeof(report)) != sizeof(report) ||
-	    report.error_number != 0)
+	if (write(link->report, &report, sizeof(report)) != sizeof(report) &&
+	    report.error_number == 0)
+		give_up(&tracer);
+	if (report.error_number != 0)
 		_exit(0);
 	close(link->report);
 	follow(&tracer);

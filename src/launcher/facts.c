@@ -117,6 +117,7 @@ int facts_gather(const struct request *request, const struct identity *identity,
 {
 	struct target_credentials credentials;
 	char label[256];
+	int result;
 
 	*facts = (struct facts){0};
 	privileges_read(&facts->privileges);
@@ -127,7 +128,11 @@ int facts_gather(const struct request *request, const struct identity *identity,
 		.group = identity ? identity->group : facts->privileges.effective_group,
 		.no_new_privileges = facts->privileges.no_new_privileges,
 	};
-	if (inspect_target(request, &credentials, &facts->target) != 0)
+	result = inspect_target(request, &credentials, &facts->target);
+	/* An error that has passed when execve(2) looks (ENOMEM, EINTR) would let it run unlocked without a word. */
+	if (!request->required && (result != 0 || facts->target.exec_error != 0))
+		result = inspect_target(request, &credentials, &facts->target);
+	if (result != 0)
 		return failure_set(failure, EXIT_USAGE, ENOMEM, "malloc", "inspection");
 	if (facts->target.kind == TARGET_ABSENT)
 		return 0;
@@ -137,7 +142,12 @@ int facts_gather(const struct request *request, const struct identity *identity,
 	facts->proc_available = access("/proc/self/smaps", F_OK) == 0;
 	facts->timer_discarded = is_timer_discarded();
 	facts->security_module_may_scrub = security_module_may_scrub(label);
-	helper_file_find(request->helper, facts->target.elf.abi,
+	/* One that cannot be read may be dynamic, and execute another. */
+	helper_file_find(request->helper,
+			 facts->target.kind == TARGET_UNREADABLE ||
+					 facts->target.kind == TARGET_UNKNOWN
+				 ? abi_native()
+				 : facts->target.elf.abi,
 			 facts->privileges.effective_user == 0 || facts->privileges.elevated,
 			 facts->privileges.user_namespace, &facts->helper);
 	facts->inject_available = may_trace(&facts->target);

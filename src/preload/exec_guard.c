@@ -79,7 +79,7 @@ static char guard_request[REQUEST_MAXIMUM];
 static char guard_launcher[REQUEST_MAXIMUM];
 static long guard_process; /* 0: no guard */
 static number guard_start;
-static int guard_required;
+static int guard_required, guard_quiet;
 /* Where the launcher was, to recognise another file at its path after chroot(2). */
 static struct file_identity guard_root, guard_file, guard_standard_error;
 
@@ -286,14 +286,15 @@ static int is_identical(int folder, const char *path, const struct file_identity
 	return now.device == identity->device && now.inode == identity->inode;
 }
 
-static void refuse_chain(const char *path, long error)
+static void report_chain(const char *path, long error, const char *start, const char *what)
 {
 	struct message message;
 
 	message.length = 0;
 	message_add(&message, "duende-run: ");
+	message_add(&message, start);
 	message_add(&message, path);
-	message_add(&message, ": not executed, because its memory would not be locked: ");
+	message_add(&message, what);
 	message_add(&message, guard_launcher);
 	message_add(&message, ": ");
 	message_add_error(&message, -error);
@@ -302,6 +303,11 @@ static void refuse_chain(const char *path, long error)
 	/* main() may have run: what it has opened in the place of standard error since is no place for messages. */
 	if (is_identical(STANDARD_ERROR, "", &guard_standard_error))
 		message_write(&message);
+}
+
+static void refuse_chain(const char *path, long error)
+{
+	report_chain(path, error, "", ": not executed, because its memory would not be locked: ");
 	end_process(CONTRACT_EXIT_NOT_LOCKED);
 }
 
@@ -385,7 +391,7 @@ static int guarded_path(const char *path, strings arguments, strings environment
 	long result = check_file(path, 0);
 
 	/* A text may be a format of binfmt_misc all the same: the kernel decides where no lock depends on it. */
-	if (result == -ERROR_NOT_EXECUTABLE && !guard_required)
+	if (result < 0 && !guard_required)
 		return execute_unguarded(path, arguments, environment);
 	if (result < 0)
 		return failure(result);
@@ -395,6 +401,9 @@ static int guarded_path(const char *path, strings arguments, strings environment
 	/* Hidden by chroot(2) or another mount namespace. */
 	if (guard_required)
 		refuse_chain(path, result);
+	if (!guard_quiet)
+		report_chain(path, result,
+			     "warning: ", ": executed, and its memory is not locked: ");
 	return execute_unguarded(path, arguments, environment);
 }
 
@@ -734,6 +743,7 @@ int exec_guard_install(const struct request *request)
 	memcpy(guard_request, variable, length + 1);
 	memcpy(guard_launcher, request->launcher, request->launcher_length);
 	guard_required = (request->flags & CONTRACT_REQUIRED) != 0;
+	guard_quiet = (request->flags & CONTRACT_QUIET) != 0;
 	guard_start = process_stat_field(STAT_START_TIME);
 	identify(AT_CURRENT_DIRECTORY, "/", &guard_root);
 	identify(AT_CURRENT_DIRECTORY, guard_launcher, &guard_file);

@@ -89,7 +89,7 @@ static int take_lock(unsigned flags, struct outcome *outcome)
  * pthread_create(3) fail later: a time bomb, unless the limit was named as a budget. */
 static int is_time_bomb(unsigned flags, struct outcome *outcome)
 {
-	struct limit limit = {LIMIT_INFINITE, LIMIT_INFINITE};
+	struct limit limit = {0, 0}; /* one that cannot be read may be finite */
 
 	CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, NULL, &limit);
 	outcome->limit_kib = limit.soft == LIMIT_INFINITE ? LIMIT_INFINITE : limit.soft >> 10;
