@@ -1,0 +1,75 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+#
+# Every system call of launcher, tracer and helper made to fail, one at a time (tests/fault/README.md). By default a sample,
+# the same each time; DUENDE_FAULT=full takes all of them, DUENDE_FAULT=N each N-th.
+
+# shellcheck disable=SC2030,SC2031,SC2154 # run sets status, output and lines; tests are subshells
+
+bats_require_minimum_version 1.5.0
+bats_load_library bats-support
+bats_load_library bats-assert
+load helpers
+
+SAMPLE=89
+export DUENDE_FAULT=${DUENDE_FAULT:-$SAMPLE}
+[[ $DUENDE_FAULT != full ]] || DUENDE_FAULT=1
+
+# A user without privileges executes launcher and programs too.
+setup_file() {
+    folder=$(mktemp -d /tmp/duende-fault.XXXXXX)
+    export folder
+    chmod 755 "$folder"
+    "$TESTS/fault/build.sh" "$folder"
+    install -m 755 "$DUENDE" "$folder/duende-run"
+    install -m 644 "$BUILD/duende-preload.$(uname -m).so" "$folder"
+}
+
+teardown_file() { [[ ${folder:-} != /tmp/duende-fault.?* ]] || rm -rf "$folder"; }
+
+# user notifications whose receiver a signal does not disturb: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Linux 5.19
+lacking_seccomp_notification() {
+    "$folder/fault" --launcher "$folder/stub" --programs "$folder" --baselines --scenario preload-required 2>&1 |
+        sed -n 's/^fault: //p'
+}
+
+setup() {
+    common_setup
+    requires root "to install a filter without no_new_privs"
+    requires ipc_lock "COMMAND is to be locked"
+    requires seccomp_notification
+}
+
+# show: the driver's tables, as comments of the Test Anything Protocol.
+show() { printf '# %s\n' "${lines[@]}" >&3; }
+
+driver() { "$folder/fault" --programs "$folder" "$@" 2>&1; }
+
+@test "whichever system call fails, a required lock is proven or main() does not run; without --required COMMAND runs" {
+    run driver --launcher "$folder/duende-run" --every "$DUENDE_FAULT"
+    show
+    assert_success
+}
+
+@test "the driver finds a launcher and a helper that fail open" {
+    run driver --launcher "$folder/stub" --scenario preload-required
+    assert_failure 1
+    assert_line --partial 'violation: preload-required:helper#2:mlockall:1:ENOMEM: main() ran, and its memory was not locked'
+    assert_line --partial 'violation: preload-required:helper#2:mlockall:1:answer=0: main() ran, and its memory was not locked'
+}
+
+@test "one fault can be repeated by its name, and is told at length" {
+    run driver --launcher "$folder/duende-run" --only preload-required:helper#2:mlockall:1:ENOMEM
+    assert_success
+    assert_line 'status: exit 120'
+    assert_line 'evidence: none'
+    assert_line --partial 'memory not locked: mlockall: Cannot allocate memory'
+}
+
+@test "each call site that no launch reaches is listed, and has a reason" {
+    run "$TESTS/fault/sites.sh" "$folder"
+    show
+    assert_success
+    assert_line --regexp '^launcher: [0-9]+ call sites, [0-9]{3} reached'
+    assert_line --regexp '^helper: [0-9]+ call sites, [0-9]{2} reached'
+}
