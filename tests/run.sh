@@ -186,17 +186,12 @@ bats_files() {
     sources tests | grep -E '\.bats$' || true
 }
 
-tidy_sources() {
-    sources src | grep -E '\.c$' | grep -v '^src/preload/' |
-        xargs -P "$(nproc)" -n 8 clang-tidy --quiet -p "$DUENDE_DYNAMIC_BUILD"
-}
-
 suite_lint() {
     local c_files shells
     mapfile -t c_files < <(sources src tests | grep -E '\.[ch]$')
     mapfile -t shells < <(shell_scripts)
     check "the C code is formatted" clang-format --dry-run -Werror "${c_files[@]}"
-    check "clang-tidy finds nothing" tidy_sources
+    check "clang-tidy finds nothing" tests/tidy.sh "$DUENDE_DYNAMIC_BUILD"
     check "clang-tidy finds nothing in the helper" tests/tidy_helper.sh
     check "cppcheck finds nothing" cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
         --enable=warning,portability,performance --suppress=missingIncludeSystem \
