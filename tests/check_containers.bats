@@ -143,13 +143,16 @@ lacking_setfcap() { lacking_capability 31 CAP_SETFCAP; }
 }
 
 @test "docker, --memory below what COMMAND needs: named, and the size of the remedy works" {
+    local enough
+
     make_own_folder
     check --cap-add=IPC_LOCK --memory=12m -- /own/large /tmp/marker 0
     assert_cause memory-max
-    [[ $remedy =~ ^--memory=[0-9]+m\ or\ more$ ]] || fail "$remedy"
-    check --cap-add=IPC_LOCK "${remedy% or more}" -- /own/large /tmp/marker 0
+    [[ $remedy =~ ^docker\ run\ (--memory=[0-9]+m)\ or\ more\ \(Compose:\ mem_limit:\ [0-9]+m\)$ ]] || fail "$remedy"
+    enough=${BASH_REMATCH[1]}
+    check --cap-add=IPC_LOCK "$enough" -- /own/large /tmp/marker 0
     assert_yes
-    locks --cap-add=IPC_LOCK "${remedy% or more}" -- /own/large /tmp/marker 0
+    locks --cap-add=IPC_LOCK "$enough" -- /own/large /tmp/marker 0
 }
 
 @test "docker, one that does not fit is killed: --check was right" {

@@ -78,11 +78,11 @@ static void explain_realtime(const struct request *request, const struct privile
 		explain_in_unit(request, privileges, "--realtime", failure);
 	else
 		snprintf(failure->remedy, sizeof(failure->remedy),
-			 "%s; allow sched_setscheduler in the seccomp profile",
-			 place == PLACE_DOCKER || place == PLACE_PODMAN
-				 ? "docker run --cpu-rt-runtime=200000, and as much for the groups "
-				   "above"
-				 : "write one there and to the groups above");
+			 "%s, and as much for the groups above; allow sched_setscheduler in the "
+			 "seccomp profile",
+			 place == PLACE_DOCKER	 ? "docker run --cpu-rt-runtime=200000"
+			 : place == PLACE_PODMAN ? "podman run --cpu-rt-runtime=200000"
+						 : "write one there");
 }
 
 /* For want of a capability. With --swap-device it will not be the only one. */

@@ -108,10 +108,12 @@ void remedy_for_memory_max(enum place place, uint64_t needed, char *text, unsign
 
 	switch (place) {
 	case PLACE_DOCKER:
-	case PLACE_PODMAN:
 		snprintf(text, size,
 			 "docker run --memory=%llum or more (Compose: mem_limit: %llum)", wanted,
 			 wanted);
+		return;
+	case PLACE_PODMAN:
+		snprintf(text, size, "podman run --memory=%llum or more", wanted);
 		return;
 	case PLACE_KUBERNETES:
 		snprintf(text, size, "resources: {limits: {memory: %lluMi}} or more", wanted);
