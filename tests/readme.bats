@@ -725,7 +725,7 @@ readme_with() {
     assert_output ''
     for change in 's/^\| a package .*/&\n| something new | `duende-run --new` |/' '/^\| a package /d' \
         's/^(    )\$ echo .*/&\n\1$ duende-run --new/' '/^    \$ nbdkit /d' 's/^(    )\.\/tests\/run.sh/&.new/' \
-        's/^- It does not watch\./& Try `duende-run --new now`./' '/`man .*duende-run.1`/d' 's/`nbdkit --swap`/`nbdkit`/'; do
+        's/^- It does not watch\./& Try `duende-run --new now`./' '/in a container `docker run --cap-add=IPC_LOCK`/d' 's/`nbdkit --swap`/`nbdkit`/'; do
         readme_with "$change"
         run differences "$scratch/all"
         [ -n "$output" ] || fail "not noticed: $change"
