@@ -241,6 +241,7 @@ static _Noreturn void kill_by_leaving(const struct tracer *tracer)
 static _Noreturn void handshake_failed(struct tracer *tracer, int error)
 {
 	pid_t target = tracer->stops.target;
+	struct stop stop;
 
 	if (error == -ESRCH)
 		target_ended(tracer, &tracer->remote.ended);
@@ -261,6 +262,9 @@ static _Noreturn void handshake_failed(struct tracer *tracer, int error)
 	if (tracer->request->required)
 		kill_by_leaving(tracer);
 	report_failure(tracer);
+	/* A wait that failed says nothing of the target, which may be on its way to its stop. */
+	if (error == -ECHILD)
+		stops_next(&tracer->stops, true, &stop);
 	if (tracer->remote.convention != NULL)
 		(void)remote_close(&tracer->remote,
 				   registers_program_counter(&tracer->remote.start));
