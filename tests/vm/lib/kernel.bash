@@ -14,16 +14,21 @@ describe_architecture() {
             emulator_package=qemu-system-x86
             # microvm hangs while it calibrates its clock without KVM.
             emulator_arguments=(-M pc)
+            # A random number instruction: the kernel has its random numbers, and has patched itself for them,
+            # before it starts a second processor (see emulator_erred).
+            processor=qemu64,+rdrand
             console=ttyS0
             # The triple fault that "t" means ends QEMU through -no-reboot.
-            kernel_arguments="reboot=t"
+            # A busy host may be late with the ticks that the kernel counts to see whether its timer works.
+            kernel_arguments="reboot=t no_timer_check"
             cross_prefix=
             ;;
         aarch64)
             debian_architecture=arm64
             emulator=qemu-system-aarch64
             emulator_package=qemu-system-arm
-            emulator_arguments=(-M virt -cpu cortex-a57)
+            emulator_arguments=(-M virt)
+            processor=cortex-a57
             console=ttyAMA0
             kernel_arguments=
             cross_prefix=aarch64-linux-gnu-
@@ -49,7 +54,7 @@ prepare_kernel() {
     if [[ $kernel == backports ]]; then
         folder=$cache/kernel-backports-$machine_architecture
         # With cmpxchg16b this kernel does not boot under emulation.
-        [[ $machine_architecture != x86_64 ]] || emulator_arguments+=(-cpu "qemu64,-cx16")
+        [[ $machine_architecture != x86_64 ]] || processor+=,-cx16
     fi
     [[ -e $folder/release ]] || unpack_kernel "$folder"
     kernel_release=$(<"$folder/release")

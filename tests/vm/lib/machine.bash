@@ -15,7 +15,7 @@ run_machine() {
 
     started=$SECONDS
     timeout --foreground --kill-after=5 "$time_limit" \
-        "$emulator" "${emulator_arguments[@]}" -accel tcg,thread=multi \
+        "$emulator" "${emulator_arguments[@]}" -cpu "$processor" -accel tcg,thread=multi \
         -m "$memory" -smp "$processors" \
         -nodefaults -no-user-config -nographic -no-reboot "${disk_arguments[@]}" \
         -serial "file:$serial_log" -kernel "$kernel_image" -initrd "$initramfs" \
@@ -33,6 +33,13 @@ run_machine() {
     [[ -z $viewer_pid ]] || wait "$viewer_pid" || true
     viewer_pid=
     trap 'rm -rf "$scratch"' EXIT
+}
+
+# Emulated processors that run at once can disagree about an instruction that the kernel rewrites (a static
+# key): one still meets the breakpoint that the other has taken back, which no kernel survives. Seen in 2 of 17
+# machines with two processors. It says nothing about what runs in the machine.
+emulator_erred() {
+    ! grep -q '^VM-VERDICT: ' "$serial_log" && grep -q 'Oops: int3: 0000' "$serial_log"
 }
 
 # TERM reaches QEMU through timeout, which stands between.
