@@ -47,7 +47,8 @@ void stops_next(struct stops *stops, bool bounded, struct stop *stop);
 int stops_resume(const struct stop *stop, unsigned request);
 
 /* Resumes the target, which stands in a stop that is not about a signal, and waits until it is at
- * its next system call stop. Returns 0, -ESRCH (it ended: *ended), or -ETIMEDOUT. */
+ * its next system call stop. Returns 0, -ESRCH (it ended: *ended), -ETIMEDOUT, -ECHILD (waitpid(2) knows nothing
+ * of it), or -errno of ptrace(2). */
 int stops_step(struct stops *stops, struct stop *ended);
 
 #endif

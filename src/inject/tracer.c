@@ -179,9 +179,10 @@ static enum arrival judge_image(struct tracer *tracer)
 			    "cannot tell which program %s is: %s", tracer->name, path);
 		return NOT_ACCEPTABLE;
 	}
-	if (request->expect != NULL && stat(request->expect, &expected) == 0)
-		return is_same_file(&image, expected.st_dev, expected.st_ino) ? ARRIVED : NOT_YET;
 	if (request->expect != NULL) {
+		if (stat(request->expect, &expected) == 0)
+			return is_same_file(&image, expected.st_dev, expected.st_ino) ? ARRIVED
+										      : NOT_YET;
 		if (!request->required)
 			return NOT_YET;
 		failure_set(&tracer->failure, EXIT_NOT_LOCKED, errno, "stat",

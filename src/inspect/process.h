@@ -86,12 +86,12 @@ bool process_lock_capability_honoured(const struct process *process);
 /* Calls `function` for each child; anything but 0 ends it with that value. Returns 0, -ENOENT (the kernel was
  * built without CONFIG_PROC_CHILDREN) or an errno. */
 int process_children(pid_t pid, int (*function)(pid_t child, void *context), void *context);
+/* The same for each thread, by its number. */
+int process_threads(pid_t pid, int (*function)(pid_t thread, void *context), void *context);
 
 /* Whether it has /dev/fuse open, as a daemon that serves a FUSE file system; false also where its descriptors
  * cannot be read. */
 bool process_serves_fuse(pid_t pid);
-/* The same for each thread, by its number. */
-int process_threads(pid_t pid, int (*function)(pid_t thread, void *context), void *context);
 
 /* Parsers of what was read, for the fuzzer and for threads. They accept any bytes. */
 int process_parse_stat(const char *text, struct process_stat *stat);

@@ -23,8 +23,7 @@
 #define PR_GET_IO_FLUSHER 58
 #endif
 
-/* The kernel would allow it (kernel/sched/core.c user_check_sched_setscheduler()): what refuses is a filter, which
- * systemd's RestrictRealtime= makes. */
+/* Who has the right (kernel/sched/core.c user_check_sched_setscheduler()). */
 static bool may_be_realtime(int priority)
 {
 	char status[4096];
@@ -44,17 +43,16 @@ static int refuse(struct failure *failure, int error_number, const char *call, c
 	return failure_explain(failure, cause, remedy);
 }
 
+static const char section[] = "in the unit's [Service] section";
+
 /* systemd.exec(5) has a setting for each of them, which needs no capability, or one that gives it. */
 static void explain_in_unit(const struct request *request, const struct privileges *privileges,
 			    const char *what, struct failure *failure)
 {
-	const char *section = "in the unit's [Service] section";
 	char *text = failure->remedy;
 	size_t size = sizeof(failure->remedy);
 
-	if (strcmp(what, "--realtime") == 0 && may_be_realtime(request->realtime_priority))
-		snprintf(text, size, "RestrictRealtime=no %s", section);
-	else if (strcmp(what, "--realtime") == 0)
+	if (strcmp(what, "--realtime") == 0)
 		snprintf(text, size, "LimitRTPRIO=%d %s", request->realtime_priority, section);
 	else if (strcmp(what, "--oom-score-adj") == 0)
 		snprintf(text, size, "OOMScoreAdjust=%d %s", request->oom_score_adj, section);
@@ -66,16 +64,18 @@ static void explain_in_unit(const struct request *request, const struct privileg
 }
 
 /* The right is there. With CONFIG_RT_GROUP_SCHED a cgroup v1 without a budget refuses everybody (kernel
- * kernel/sched/core.c __sched_setscheduler()), and a filter refuses whom it likes. */
-static void explain_realtime(const struct request *request, const struct privileges *privileges,
-			     enum place place, struct failure *failure)
+ * kernel/sched/core.c __sched_setscheduler()), and a filter refuses whom it likes; systemd's RestrictRealtime= makes
+ * one. */
+static void explain_realtime(const struct privileges *privileges, enum place place,
+			     struct failure *failure)
 {
 	snprintf(failure->cause, sizeof(failure->cause),
 		 "CAP_SYS_NICE or RLIMIT_RTPRIO is there: its control group has no budget in "
 		 "cpu.rt_runtime_us%s",
 		 privileges->seccomp_filter ? ", or a seccomp filter refuses it" : "");
 	if (place == PLACE_SYSTEMD)
-		explain_in_unit(request, privileges, "--realtime", failure);
+		snprintf(failure->remedy, sizeof(failure->remedy), "RestrictRealtime=no %s",
+			 section);
 	else
 		snprintf(failure->remedy, sizeof(failure->remedy),
 			 "%s, and as much for the groups above; allow sched_setscheduler in the "
@@ -105,7 +105,7 @@ static int refuse_capability(struct failure *failure, const struct request *requ
 		snprintf(failure->remedy, sizeof(failure->remedy), "%s",
 			 remedy_outside_of_user_namespace);
 	else if (is_nice && may_be_realtime(request->realtime_priority))
-		explain_realtime(request, &privileges, place, failure);
+		explain_realtime(&privileges, place, failure);
 	else if (place == PLACE_SYSTEMD && !request->swap_device)
 		explain_in_unit(request, &privileges, what, failure);
 	else if (request->swap_device)

@@ -112,6 +112,14 @@ static void gather_memory(const struct request *request, struct facts *facts)
 			footprint.anonymous + footprint.file_backed + request->reserve;
 }
 
+/* What cannot be read may be dynamic, and execute another. */
+static enum abi helper_abi(const struct target *target)
+{
+	bool is_known = target->kind != TARGET_UNREADABLE && target->kind != TARGET_UNKNOWN;
+
+	return is_known ? target->elf.abi : abi_native();
+}
+
 int facts_gather(const struct request *request, const struct identity *identity,
 		 struct facts *facts, struct failure *failure)
 {
@@ -142,12 +150,7 @@ int facts_gather(const struct request *request, const struct identity *identity,
 	facts->proc_available = access("/proc/self/smaps", F_OK) == 0;
 	facts->timer_discarded = is_timer_discarded();
 	facts->security_module_may_scrub = security_module_may_scrub(label);
-	/* One that cannot be read may be dynamic, and execute another. */
-	helper_file_find(request->helper,
-			 facts->target.kind == TARGET_UNREADABLE ||
-					 facts->target.kind == TARGET_UNKNOWN
-				 ? abi_native()
-				 : facts->target.elf.abi,
+	helper_file_find(request->helper, helper_abi(&facts->target),
 			 facts->privileges.effective_user == 0 || facts->privileges.elevated,
 			 facts->privileges.user_namespace, &facts->helper);
 	facts->inject_available = may_trace(&facts->target);

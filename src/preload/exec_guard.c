@@ -391,10 +391,9 @@ static int guarded_path(const char *path, strings arguments, strings environment
 	long result = check_file(path, 0);
 
 	/* A text may be a format of binfmt_misc all the same: the kernel decides where no lock depends on it. */
-	if (result < 0 && !guard_required)
-		return execute_unguarded(path, arguments, environment);
 	if (result < 0)
-		return failure(result);
+		return guard_required ? failure(result)
+				      : execute_unguarded(path, arguments, environment);
 	result = execute_launcher(path, arguments, environment);
 	if (result == -ERROR_TOO_BIG || result == -ERROR_NO_MEMORY || result == -ERROR_AGAIN)
 		return failure(result);
@@ -409,6 +408,7 @@ static int guarded_path(const char *path, strings arguments, strings environment
 
 static int guarded_execve(const char *path, strings arguments, strings environment)
 {
+	const char *start;
 	long result;
 
 	if (!is_guarded())
@@ -417,10 +417,10 @@ static int guarded_execve(const char *path, strings arguments, strings environme
 	result = may_execute(AT_CURRENT_DIRECTORY, path);
 	if (result < 0)
 		return failure(result);
-	while (path[0] == '/' && path[1] == '/')
-		path++;
-	if (text_starts_with(path, "/proc/") || text_starts_with(path, "/dev/fd/") ||
-	    text_starts_with(path, "/dev/std"))
+	for (start = path; start[0] == '/' && start[1] == '/'; start++)
+		;
+	if (text_starts_with(start, "/proc/") || text_starts_with(start, "/dev/fd/") ||
+	    text_starts_with(start, "/dev/std"))
 		return guarded_link(path, arguments, environment);
 	return guarded_path(path, arguments, environment);
 }
