@@ -487,7 +487,7 @@ assert_finding_after_check() {
 
 @test "real-time scheduling is refused to who has the right: the capability is not blamed" {
     requires sys_nice
-    run -120 "$programs/filter" sched_setscheduler=EPERM -- "$DUENDE" --no-config --required --realtime -- "$programs/reached"         "$marker" 37
+    run -120 "$programs/filter" sched_setscheduler=EPERM -- "$DUENDE" --no-config --required --realtime -- "$programs/reached" "$marker" 37
     assert_output --partial 'its control group has no budget in cpu.rt_runtime_us, or a seccomp filter refuses it'
     refute_output --partial 'CAP_SYS_NICE, or'
 }

@@ -123,8 +123,6 @@ make_own_folder() {
     locks --user 1000 --cap-add=IPC_LOCK --ulimit "memlock=$FINITE:$FINITE" -- --user=1000 true
 }
 
-lacking_setfcap() { lacking_capability 31 CAP_SETFCAP; }
-
 @test "docker, no-new-privileges and the capability: it works" {
     check --cap-add=IPC_LOCK --security-opt no-new-privileges
     assert_yes

@@ -42,10 +42,6 @@ lacking_musl() { lacking_commands musl-gcc; }
 
 lacking_redis() { lacking_commands redis-server redis-cli; }
 
-lacking_busybox() {
-    command -v busybox >/dev/null || echo "not installed: busybox"
-}
-
 # --- how a chain ends -----------------------------------------------------------------------------------------------------
 
 is_marked_or_ended() { [[ -s $marker ]] || ended "$pid"; }
@@ -559,6 +555,14 @@ else:
             assert_output 'again --version'
         done
     done
+}
+
+@test "a script finds the name by which it was executed, with two slashes where there were two" {
+    # shellcheck disable=SC2016 # for the script
+    printf '#!/bin/sh\necho "$0"\n' >"$scratch/script"
+    chmod 755 "$scratch/script"
+    run -0 "$DUENDE" --no-config --quiet --required -- env -i "/$scratch/script"
+    assert_output "/$scratch/script"
 }
 
 @test "a program that executes another by /proc/self/fd, with close-on-exec: without --required it runs, else it is locked or refused" {

@@ -21,8 +21,7 @@ setup_file() {
     export folder
     chmod 755 "$folder"
     "$TESTS/fault/build.sh" "$folder"
-    install -m 755 "$DUENDE" "$folder/duende-run"
-    install -m 644 "$BUILD/duende-preload.$(uname -m).so" "$folder"
+    copy_pair "$folder"
 }
 
 teardown_file() { [[ ${folder:-} != /tmp/duende-fault.?* ]] || rm -rf "$folder"; }

@@ -17,6 +17,7 @@ REPO=${TESTS%/*}
 BUILD=${DUENDE_BUILD:-$REPO/build}
 case $BUILD in /*) ;; *) BUILD=$REPO/$BUILD ;; esac
 DUENDE=$BUILD/duende-run
+HELPER_NAME=duende-preload.$(uname -m).so
 
 # --- setup and teardown ---------------------------------------------------------------------------------------------------
 
@@ -33,6 +34,13 @@ common_teardown() { stop_processes; }
 setup() { common_setup; }
 
 teardown() { common_teardown; }
+
+# copy_pair FOLDER: launcher and helper, as root would install them.
+copy_pair() {
+    mkdir -p "$1"
+    install -m 755 "$DUENDE" "$1/duende-run"
+    install -m 644 "$BUILD/$HELPER_NAME" "$1/$HELPER_NAME"
+}
 
 # --- what a test needs ----------------------------------------------------------------------------------------------------
 
@@ -88,6 +96,16 @@ lacking_unlimited_memlock() {
 }
 
 lacking_swap() { awk 'NR > 1 { found = 1 } END { if (!found) print "no swap device" }' /proc/swaps; }
+
+lacking_setfcap() { lacking_capability 31 CAP_SETFCAP; }
+
+# A set-user-ID bit or a file capability counts only on a file system that is mounted without nosuid; $ground is the suite's
+# folder for such files.
+lacking_file_privileges() {
+    [[ ,$(findmnt -no OPTIONS -T "$ground"), != *,nosuid,* ]] || echo "the file system of $ground is mounted with nosuid"
+}
+
+lacking_busybox() { lacking_commands busybox; }
 
 lacking_user_namespaces() {
     unshare --user --map-root-user true 2>/dev/null || echo "unshare --user is refused"
@@ -223,6 +241,15 @@ runs_program() { [[ $(program "$1") == "$2" ]]; }
 wait_for_program() {
     wait_for "${3:-10}" runs_program "$1" "$2" || fail "process $1 did not become $2: $(program "$1" 2>&1)
 $(cat "$scratch"/*.err 2>/dev/null)"
+}
+
+# sleeping PID: it waits. wait_until_sleeping PID NAME: until the process has become NAME and waits in its main(), so that its
+# lock is there if ever.
+sleeping() { grep -q '^State:.S' "/proc/$1/status"; }
+
+wait_until_sleeping() {
+    wait_for_program "$1" "$2"
+    wait_for 10 sleeping "$1" || fail "process $1 does not come to rest"
 }
 
 # --- the kernel's evidence ------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # variables of bats and helpers.bash, and variables for the suite
 
-HELPER_NAME=duende-preload.$(uname -m).so
 # The status of every COMMAND of this suite.
 OWN_STATUS=37
 # A launch as an ordinary user.
@@ -30,13 +29,6 @@ make_ground() {
 }
 
 remove_ground() { [[ ${ground:-} != /tmp/duende-fail-closed.?* ]] || rm -rf "$ground"; }
-
-# copy_pair FOLDER: launcher and helper, as root would install them.
-copy_pair() {
-    mkdir -p "$1"
-    install -m 755 "$DUENDE" "$1/duende-run"
-    install -m 644 "$BUILD/$HELPER_NAME" "$1/$HELPER_NAME"
-}
 
 # A row begins as root with every capability that the test itself has, but for the one that lifts limits, and 8 MiB to lock.
 begin_row() {
@@ -232,13 +224,6 @@ locks() {
 
 # --- what a row needs -----------------------------------------------------------------------------------------------------
 
-lacking_setfcap() { lacking_capability 31 CAP_SETFCAP; }
-
-# A set-user-ID bit or a file capability counts only on a file system that is mounted without nosuid.
-lacking_file_privileges() {
-    [[ ,$(findmnt -no OPTIONS -T "$ground"), != *,nosuid,* ]] || echo "the file system of $ground is mounted with nosuid"
-}
-
 lacking_eight_mib_to_lock() {
     local hard
 
@@ -252,5 +237,3 @@ lacking_static_launcher() {
 }
 
 lacking_i386_helper() { [[ -e $BUILD/duende-preload.i386.so ]] || echo "duende-preload.i386.so was not built"; }
-
-lacking_busybox() { lacking_commands busybox; }

@@ -73,6 +73,12 @@ lacking_packaging() {
 # A root of the next release needs its mirror, once.
 lacking_debian_13() { debian_13_tarball >/dev/null || echo "no root of Debian 13 can be made: $(tail -n 3 "$(engine_cache)/debian-13.log")"; }
 
+requires_root_folders() {
+    requires root
+    requires chroot
+    requires mount_namespaces
+}
+
 lacking_chroot() { lacking_capability 18 CAP_SYS_CHROOT; }
 
 project_version() { sed -n 's/^project(duende-run VERSION \([0-9.]*\).*/\1/p' "$places/here/CMakeLists.txt"; }
@@ -291,33 +297,34 @@ gone_from_debian() {
 }
 
 @test "Debian 12: install, lock a daemon, upgrade under it, remove, purge: nothing is left" {
-    requires root
-    requires chroot
-    requires mount_namespaces
+    requires_root_folders
     new_root "$(engine_base_tarball)"
     life_on_debian
     gone_from_debian
 }
 
 @test "Debian 13: the same, and a daemon that was built with libduende-dev locks itself with libduende0" {
-    requires root
-    requires chroot
-    requires mount_namespaces
+    requires_root_folders
     requires debian_13
     new_root "$(debian_13_tarball)"
     life_on_debian
     build_library_daemon
     cp "$scratch/daemon" "$root/tmp/"
+    library_daemon_locks_itself
+    gone_from_debian
+}
+
+runs_in_root() { [[ -n $(programs_of_root "$1") ]]; }
+
+# The root's /tmp/daemon, with the root's libduende.
+library_daemon_locks_itself() {
     start in_root /tmp/daemon lock-required hold
     wait_for 20 runs_in_root daemon || fail "$(cat "$scratch"/process.*)"
     mapfile -t daemon < <(programs_of_root daemon)
     wait_for 10 sleeping "${daemon[0]}"
     assert_locked "${daemon[0]}"
     kill -KILL "${daemon[@]}"
-    gone_from_debian
 }
-
-runs_in_root() { [[ -n $(programs_of_root "$1") ]]; }
 
 # As in a source package of its own: pkg-config and the packages' files, from another folder.
 build_library_daemon() {
@@ -338,9 +345,7 @@ new_rpm_root() {
 }
 
 @test "rpm: install into an empty database, query, lock, verify, upgrade, erase: nothing is left" {
-    requires root
-    requires chroot
-    requires mount_namespaces
+    requires_root_folders
     # The C library and the programs of a Debian, of which rpm knows nothing: there is no other distribution to be had.
     new_rpm_root
     find "$root"/usr -type d | LC_ALL=C sort >"$scratch/folders"
@@ -399,6 +404,9 @@ rpm_repository() { "$TESTS/containers/rpm-root.sh" 2>"$scratch/rpm-root.log" 3>&
 
 # $root: empty, for dnf_in_root, which knows the repositories distribution, older and ours.
 new_dnf_root() {
+    requires_root_folders
+    requires dnf
+    requires rpm_repository
     local repository
 
     root=$places/root-$BATS_TEST_NUMBER
@@ -458,11 +466,6 @@ build_with_libduende_devel() {
 }
 
 @test "rpm-based root: dnf installs what the packages need, a daemon of the root is locked, upgraded under, erased: nothing is left" {
-    requires root
-    requires chroot
-    requires mount_namespaces
-    requires dnf
-    requires rpm_repository
     new_dnf_root
     dnf_succeeds distribution install bash coreutils nbdkit rpm
     # All of the root is rpm's.
@@ -506,12 +509,7 @@ libduende0 $version"
     kill -KILL "${daemon[@]}"
 
     build_with_libduende_devel
-    start in_root /tmp/daemon lock-required hold
-    wait_for 20 runs_in_root daemon || fail "$(cat "$scratch"/process.*)"
-    mapfile -t daemon < <(programs_of_root daemon)
-    wait_for 10 sleeping "${daemon[0]}"
-    assert_locked "${daemon[0]}"
-    kill -KILL "${daemon[@]}"
+    library_daemon_locks_itself
 
     run ! in_root rpm --force-debian --erase libduende0
     assert_output --partial "libduende0($(isa)) = $version-1 is needed by (installed) libduende-devel-$version-1.$(uname -m)"
@@ -526,11 +524,6 @@ libduende0 $version"
 isa() { rpm --eval '%{_isa}' | tr -d '()'; }
 
 @test "rpm-based root: dnf refuses a package whose needs it cannot fill, and names them; the launcher has none" {
-    requires root
-    requires chroot
-    requires mount_namespaces
-    requires dnf
-    requires rpm_repository
     new_dnf_root
     run ! dnf_in_root ours install libduende0
     assert_line --regexp "nothing provides libc\.so\.6\(GLIBC_2\.[0-9]+\)\(64bit\) needed by libduende0-$version-1\.$(uname -m)"

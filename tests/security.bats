@@ -15,7 +15,6 @@ USER_ID=1000
 OTHER_ID=1001
 IPC_LOCK=0000000000004000
 NONE=0000000000000000
-HELPER_NAME=duende-preload.$(uname -m).so
 
 # One folder that every user can reach, unlike those of bats, with copies of launcher, helper and programs.
 setup_file() {
@@ -24,7 +23,7 @@ setup_file() {
     chmod 755 "$ground"
     export ground
     "$TESTS/fixtures/build-security.sh" "$ground/programs"
-    install_pair "$ground/pair"
+    copy_pair "$ground/pair"
 }
 
 teardown_file() { [[ ${ground:-} != /tmp/duende-security.?* ]] || rm -rf "$ground"; }
@@ -44,33 +43,19 @@ setup() {
     launcher=$ground/pair/duende-run
     # 8 MiB to lock, and no capability that raises it: only CAP_IPC_LOCK makes a lock possible.
     place=(prlimit --memlock=8388608 setpriv --bounding-set=-sys_resource)
+    # What the kernel is to answer without doing it.
+    pretend=("$programs/filter" --keep-privileges)
     as_user=(setpriv "--reuid=$USER_ID" "--regid=$USER_ID" --clear-groups)
-}
-
-# install_pair FOLDER: launcher and helper, as root would install them.
-install_pair() {
-    mkdir -p "$1"
-    install -m 755 "$DUENDE" "$1/duende-run"
-    install -m 644 "$BUILD/$HELPER_NAME" "$1/$HELPER_NAME"
 }
 
 # with_file_capabilities CAPABILITIES: a launcher of its own that has them, in $launcher.
 with_file_capabilities() {
     requires setfcap
     requires file_privileges
-    install_pair "$own/pair"
+    copy_pair "$own/pair"
     launcher=$own/pair/duende-run
     setcap "$1" "$launcher"
 }
-
-lacking_setfcap() { lacking_capability 31 CAP_SETFCAP; }
-
-# A set-user-ID bit or a file capability counts only on a file system that is mounted without nosuid.
-lacking_file_privileges() {
-    [[ ,$(findmnt -no OPTIONS -T "$ground"), != *,nosuid,* ]] || echo "the file system of $ground is mounted with nosuid"
-}
-
-lacking_busybox() { lacking_commands busybox; }
 
 # capabilities_of_output: "inheritable permitted effective ambient", of a COMMAND that prints its status.
 capabilities_of_output() { awk '/^Cap(Inh|Prm|Eff|Amb):/ { printf "%s%s", separator, $2; separator = " " }' <<<"$output"; }
@@ -101,7 +86,7 @@ assert_nothing_ran() {
     requires file_privileges
     local mode
 
-    install_pair "$own/pair"
+    copy_pair "$own/pair"
     for mode in 4755 2755 6755; do
         chmod "$mode" "$own/pair/duende-run"
         run -125 "${as_user[@]}" "$own/pair/duende-run" --no-config -- "$programs/reached" "$marker" 0
@@ -197,7 +182,7 @@ lacking_own_children_traceable() { lacking_strace; }
     local plain=$ground/pair/duende-run seen
 
     # The tracer never gets an answer to ptrace(2): the launcher waits for it, dumpable.
-    start --output waiting "${place[@]}" "$programs/pretend" 'ptrace?' "${as_user[@]}" "$launcher" --no-config --required \
+    start --output waiting "${place[@]}" "${pretend[@]}" ptrace=hang -- "${as_user[@]}" "$launcher" --no-config --required \
         --memlock=8M --lock-timeout=5 -- "$programs/reached-static" "$marker" 37
     wait_for 3 has_children "$pid" || fail "no tracer: $(cat "$scratch"/waiting.*)"
     assert_equal "$(program "$pid")" duende-run
@@ -205,7 +190,7 @@ lacking_own_children_traceable() { lacking_strace; }
     assert_output --partial 'Permission denied'
     run -1 "${as_user[@]}" head -c 1 "/proc/$pid/mem"
     # The instrument: of a launcher without capabilities it may be read, for there is nothing to gain.
-    start --output plain "${place[@]}" "$programs/pretend" 'ptrace?' "${as_user[@]}" "$plain" --no-config --required \
+    start --output plain "${place[@]}" "${pretend[@]}" ptrace=hang -- "${as_user[@]}" "$plain" --no-config --required \
         --memlock=8M --lock-timeout=5 -- "$programs/reached-static" "$marker" 37
     wait_for 3 has_children "$pid" || fail "no tracer: $(cat "$scratch"/plain.*)"
     seen=$("${as_user[@]}" head -c 1 "/proc/$pid/environ" | wc -c)
@@ -269,7 +254,7 @@ CapAmb:	$NONE"
     local call
 
     for call in setgroups setresgid setresuid capset; do
-        run -125 "${place[@]}" "$programs/pretend" "$call" "$launcher" --no-config --quiet "--user=$USER_ID:$USER_ID" -- \
+        run -125 "${place[@]}" "${pretend[@]}" "$call=success" -- "$launcher" --no-config --quiet "--user=$USER_ID:$USER_ID" -- \
             "$programs/reached" "$marker" 37
         assert_output --partial "$([[ $call == capset ]] && echo 'cannot be kept' || echo 'other IDs')"
         assert_nothing_ran
@@ -282,7 +267,7 @@ CapAmb:	$NONE"
     local program
 
     for program in reached reached-static; do
-        run -120 "${place[@]}" "$programs/pretend" mlockall "$launcher" --no-config --quiet --required -- \
+        run -120 "${place[@]}" "${pretend[@]}" mlockall=success -- "$launcher" --no-config --quiet --required -- \
             "$programs/$program" "$marker" 37
         assert_nothing_ran
     done
@@ -344,7 +329,7 @@ CapAmb:	$NONE"
     requires ipc_lock
 
     mkdir "$own/open/pair"
-    install_pair "$own/open/pair"
+    copy_pair "$own/open/pair"
     run -120 "${place[@]}" "$own/open/pair/duende-run" --no-config --quiet --required --method=preload -- \
         "$programs/reached" "$marker" 37
     assert_output --partial "helper $own/open/pair/$HELPER_NAME"

@@ -23,10 +23,6 @@ assert_reserve() {
 }
 
 # The reserve is taken behind exec: sleep(1) has it when it sleeps.
-is_asleep() { runs_program "$1" sleep && grep -q '^State:.S' "/proc/$1/status"; }
-
-wait_for_sleep() { wait_for 10 is_asleep "$1" || fail "$1 is no sleep that sleeps"; }
-
 is_serving() { [[ -S $1 ]]; }
 
 serve() {
@@ -74,7 +70,7 @@ END
 @test "a chain of exec that clears the environment keeps the reserve to its end" {
     requires ipc_lock
     start "$DUENDE" --required --quiet --reserve=16M -- env -i sh -c 'exec sleep 100'
-    wait_for_sleep "$pid"
+    wait_until_sleeping "$pid" sleep
     assert_reserve "$pid" $((16 * 1024))
     assert_locked "$pid"
 }
@@ -241,14 +237,14 @@ END
     requires ipc_lock
     printf '[resources]\nlock_memory = false\n' >"$scratch/unlocked.conf"
     start "$DUENDE" --required --quiet -- "$DUENDE" --config="$scratch/unlocked.conf" -- sleep 100
-    wait_for_sleep "$pid"
+    wait_until_sleeping "$pid" sleep
     assert_locked "$pid"
     start "$DUENDE" --required --quiet -- sh -c "exec $DUENDE --config=$scratch/unlocked.conf -- sleep 100"
-    wait_for_sleep "$pid"
+    wait_until_sleeping "$pid" sleep
     assert_locked "$pid"
     start "$DUENDE" --required --quiet --children=all -- sh -c "$DUENDE --config=$scratch/unlocked.conf -- sleep 100; :"
     wait_for 10 has_child "$pid"
-    wait_for_sleep "$(children "$pid")"
+    wait_until_sleeping "$(children "$pid")" sleep
     assert_locked "$(children "$pid")"
 }
 
@@ -257,7 +253,7 @@ END
     requires ipc_lock
     requires dynamic_build
     start "$DUENDE" --required --quiet --reserve=32M -- "$dynamic" --quiet -- sleep 100
-    wait_for_sleep "$pid"
+    wait_until_sleeping "$pid" sleep
     assert_reserve "$pid" $((32 * 1024))
     assert_locked "$pid"
     run -120 "$DUENDE" --required --quiet --reserve=32M -- "$dynamic" -- busybox touch "$scratch/ran"

@@ -115,14 +115,6 @@ assert_output_locked() {
 status $status, stderr: $stderr"
 }
 
-# wait_until_sleeping PID NAME: until the process has become NAME and waits in its main(), so that its lock is there if ever.
-wait_until_sleeping() {
-    wait_for_program "$1" "$2"
-    wait_for 10 sleeping "$1" || fail "process $1 does not come to rest"
-}
-
-sleeping() { [ "$(field State "/proc/$1/status")" = "S (sleeping)" ]; }
-
 # assert_refused [TEXT]...: exit 120, main() did not run (nothing on stdout), and the one message has each TEXT (extended
 # regex).
 assert_refused() {

@@ -120,7 +120,7 @@ static const struct errors table[] = {
 	/* ESRCH says that the tracee was killed: FAULT_KILL_TARGET does it. */
 	{"ptrace", {EIO, EINVAL, EFAULT}},
 	/* The tracer waits for who lives and is its own: ECHILD cannot be. */
-	{"wait4", {EINTR, EINVAL}},
+	{"wait4", {EINTR, ECHILD, EINVAL}},
 	{"waitid", {EINTR, ECHILD, EINVAL}},
 	{"kill", {ESRCH, EINVAL}},
 	{"tgkill", {ESRCH, EINVAL, EAGAIN}},
