@@ -130,6 +130,12 @@ install_packages() {
     rm -f "$top/.apt.log"
 }
 
+# A version manager puts a script in the place of python3, which takes many times as long to start as the interpreter
+# that it finds, and the suites start thousands.
+find_interpreter() {
+    PATH=$(python3 -c 'import os, sys; print(os.path.dirname(sys.executable))'):$PATH
+}
+
 # --- suites of commands -----------------------------------------------------------------------------
 
 configure_and_build() {
@@ -274,6 +280,7 @@ main() {
         return
     fi
     install_packages
+    find_interpreter
     mapfile -t suites < <(selected_suites "$@")
     for suite in "${suites[@]}"; do
         run_suite "$suite"
