@@ -1160,6 +1160,25 @@ changes+='|prctl\(PR_(SET|CAPBSET_DROP|CAP_AMBIENT, PR_CAP_AMBIENT_(RAISE|LOWER|
     done
 }
 
+# --- names ----------------------------------------------------------------------------------------------------------------
+
+@test "a name with escape sequences and newlines reaches no terminal, and makes no second line" {
+    local name=$'./na\033[31m\nduende-run: locked\302\2332J' mode printed='\./na\?\[31m\?duende-run: locked\?\?2J'
+
+    : >"$name"
+    try --no-config -- "$name"
+    assert_status 126
+    [[ $stderr =~ ^'duende-run: '$printed': '[^$'\n']+$ ]] || fail "$stderr"
+    install /bin/true "$name"
+    for mode in --dry-run --check; do
+        try --no-config "$mode" -- "$name"
+        [[ $output =~ $printed ]] || fail "$mode does not name it: $output"
+        [[ $output$stderr != *[$'\001'-$'\011\013'-$'\037\177']* && $output$stderr != *$'\nduende-run: locked'* ]] ||
+            fail "$mode: $output$stderr"
+    done
+    refuses 125 "unknown or ambiguous option '--na\?'" $'--na\033'
+}
+
 # --- valgrind -------------------------------------------------------------------------------------------------------------
 
 @test "valgrind finds no fault in wrong command lines, dry runs and runs" {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "common/message.h"
 
+#include "common/printable.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -34,6 +35,7 @@ static void message_write(const char *start, const char *format, va_list argumen
 	size_t length = (size_t)begin;
 	int body = vsnprintf(text + length, sizeof(text) - length - 1, format, arguments);
 
+	printable_make(text);
 	length += body > 0 ? (size_t)body : 0;
 	if (length > sizeof(text) - 2)
 		length = sizeof(text) - 2;

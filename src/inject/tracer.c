@@ -9,6 +9,7 @@
 #define _GNU_SOURCE 1 /* __WALL */
 #include "inject/tracer.h"
 #include "common/message.h"
+#include "common/printable.h"
 #include "common/procfs.h"
 #include "inject/limit.h"
 #include "inject/remote.h"
@@ -136,11 +137,8 @@ static void learn_name(struct tracer *tracer)
 		snprintf(tracer->name, sizeof(tracer->name), "%s", name);
 	else if (tracer->name[0] == '\0')
 		snprintf(tracer->name, sizeof(tracer->name), "COMMAND");
-	for (char *c = tracer->name; *c != '\0'; c++)
-		if (*c == '\n')
-			*c = '\0';
-		else if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	tracer->name[strcspn(tracer->name, "\n")] = '\0';
+	printable_make(tracer->name);
 }
 
 /* A child of a process that ignores SIGCHLD is reaped by the kernel (wait(2), NOTES), so that a

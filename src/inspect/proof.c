@@ -2,6 +2,7 @@
 #define _GNU_SOURCE 1 /* statx(2) */
 #include "inspect/proof.h"
 #include "common/cleanup.h"
+#include "common/printable.h"
 #include "common/procfs.h"
 #include "inspect/residency.h"
 #include "inspect/smaps.h"
@@ -99,15 +100,7 @@ static enum mapping_verdict judge_lock(struct reading *reading, const struct map
 
 void proof_mapping_name(const struct mapping *mapping, char *name, size_t size)
 {
-	const char *source = mapping->name[0] != '\0' ? mapping->name : "anonymous memory";
-	size_t length = 0;
-
-	for (; length < size - 1 && source[length] != '\0'; length++) {
-		unsigned char character = (unsigned char)source[length];
-
-		name[length] = character < ' ' || character == 0x7f ? '?' : source[length];
-	}
-	name[length] = '\0';
+	printable_copy(name, size, mapping->name[0] != '\0' ? mapping->name : "anonymous memory");
 }
 
 static void note_unlockable(struct proof *proof, const struct mapping *mapping)

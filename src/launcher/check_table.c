@@ -2,6 +2,7 @@
 /* For a person: a few aligned lines. */
 #include "launcher/check.h"
 
+#include "common/printable.h"
 #include "common/size.h"
 #include "launcher/report.h"
 #include <stdarg.h>
@@ -13,13 +14,14 @@ static void print_line(const char *name, const char *format, ...)
 
 static void print_line(const char *name, const char *format, ...)
 {
+	char text[8192];
 	va_list arguments;
 
-	printf("%-12s ", name);
 	va_start(arguments, format);
-	vprintf(format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	putchar('\n');
+	printable_make(text);
+	printf("%-12s %s\n", name, text);
 }
 
 static void print_place(const struct check *check)

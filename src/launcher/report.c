@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/report.h"
 
+#include "common/printable.h"
 #include "common/size.h"
 #include "launcher/remedy.h"
 #include <errno.h>
@@ -49,10 +50,12 @@ static void write_field(struct report *report, const char *name, const char *for
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	begin_field(report, name);
-	if (report->json)
+	if (report->json) {
 		write_json_string(text);
-	else
+	} else {
+		printable_make(text);
 		printf("%s\n", text);
+	}
 }
 
 const char *report_kind(enum target_kind kind)
@@ -148,6 +151,7 @@ static void write_step(struct report *report, unsigned *number, const char *form
 			putchar(',');
 		write_json_string(text);
 	} else {
+		printable_make(text);
 		printf("  %u. %s\n", *number + 1, text);
 	}
 	(*number)++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/status_report.h"
 
+#include "common/printable.h"
 #include "common/size.h"
 #include "inspect/advice.h"
 #include <inttypes.h>
@@ -32,19 +33,6 @@ static void row(const char *label, const char *format, ...)
 	vprintf(format, arguments);
 	va_end(arguments);
 	putchar('\n');
-}
-
-/* A process chooses its name: nothing of it may reach the terminal as a control character. */
-static const char *printable(char *copy, size_t size, const char *text)
-{
-	size_t length = 0;
-
-	for (; length < size - 1 && text[length] != '\0'; length++)
-		copy[length] = (unsigned char)text[length] < ' ' || text[length] == 0x7f
-				       ? '?'
-				       : text[length];
-	copy[length] = '\0';
-	return copy;
 }
 
 /* --- process and verdict ------------------------------------------------------------------------ */
@@ -83,7 +71,7 @@ static void write_process(const struct status *status)
 		return;
 	}
 	row("process", "%d %s, %s, user %u, %" PRIu64 " thread%s", process->pid,
-	    printable(name, sizeof(name), process->stat.name), state_name(process->stat.state),
+	    printable_copy(name, sizeof(name), process->stat.name), state_name(process->stat.state),
 	    (unsigned)process->user, process->threads, process->threads == 1 ? "" : "s");
 }
 
@@ -212,9 +200,9 @@ static void write_thread(const struct thread *thread)
 
 	if (thread_policy_is_real_time(thread->policy))
 		snprintf(priority, sizeof(priority), " %d", thread->priority);
-	row("", "%10d  %-15s  %s%s%s", thread->number, printable(name, sizeof(name), thread->name),
-	    thread_policy_name(thread->policy), priority,
-	    thread->io_flusher ? ", I/O flusher" : "");
+	row("", "%10d  %-15s  %s%s%s", thread->number,
+	    printable_copy(name, sizeof(name), thread->name), thread_policy_name(thread->policy),
+	    priority, thread->io_flusher ? ", I/O flusher" : "");
 }
 
 /* One by one only where they differ. */
@@ -245,7 +233,7 @@ static void write_cgroup_limit(const char *label, const struct cgroup_limit *lim
 		row(label, "unlimited");
 	else
 		row(label, "%s in %s", size_format(limit->bytes, size),
-		    printable(group, sizeof(group), limit->group));
+		    printable_copy(group, sizeof(group), limit->group));
 }
 
 static void write_cgroup(const struct cgroup *cgroup)
@@ -254,7 +242,8 @@ static void write_cgroup(const struct cgroup *cgroup)
 
 	if (cgroup->version == CGROUP_NONE)
 		return;
-	row("cgroup", "v%d %s%s", (int)cgroup->version, printable(path, sizeof(path), cgroup->path),
+	row("cgroup", "v%d %s%s", (int)cgroup->version,
+	    printable_copy(path, sizeof(path), cgroup->path),
 	    cgroup->folder[0] == '\0' ? " (not visible from here)" : "");
 	write_cgroup_limit("  max", &cgroup->max);
 	write_cgroup_limit("  high", &cgroup->high);
@@ -286,7 +275,7 @@ static void write_children(const struct children_status *children)
 		const struct child *child = &children->list[i];
 
 		row("", "%*s%d %s: %s", (int)(2 * child->depth), "", child->pid,
-		    printable(name, sizeof(name), child->name),
+		    printable_copy(name, sizeof(name), child->name),
 		    status_verdict_words(child->verdict));
 	}
 }
@@ -339,7 +328,7 @@ static void write_gate(const struct status *status)
 		char text[sizeof(gate.reasons[i].text)];
 
 		row("", "%s%s", prefixes[gate.reasons[i].answer],
-		    printable(text, sizeof(text), gate.reasons[i].text));
+		    printable_copy(text, sizeof(text), gate.reasons[i].text));
 	}
 }
 
