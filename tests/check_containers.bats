@@ -123,6 +123,15 @@ make_own_folder() {
     locks --user 1000 --cap-add=IPC_LOCK --ulimit "memlock=$FINITE:$FINITE" -- --user=1000 true
 }
 
+@test "docker, root without CAP_SETUID and CAP_SETGID: --user is refused in docker's words, and works with the two" {
+    local remedy='docker run --cap-add=SETUID --cap-add=SETGID (Compose: cap_add: [SETUID, SETGID])'
+
+    in_container --required --cap-drop=ALL --cap-add=IPC_LOCK -- --user=1000 true
+    assert_equal "$status" 125
+    [[ $stderr == *": Operation not permitted: "*"; $remedy" ]] || fail "$stderr"
+    locks --cap-drop=ALL --cap-add=IPC_LOCK --cap-add=SETUID --cap-add=SETGID -- --user=1000 true
+}
+
 @test "docker, no-new-privileges and the capability: it works" {
     check --cap-add=IPC_LOCK --security-opt no-new-privileges
     assert_yes

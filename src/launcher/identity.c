@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/size.h"
+#include "launcher/remedy.h"
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
@@ -193,9 +194,7 @@ static int refuse_change(struct failure *failure, const char *call)
 {
 	failure_set(failure, EXIT_USAGE, errno, call, "--user");
 	return failure_explain(failure, "to change the user takes CAP_SETUID and CAP_SETGID",
-			       geteuid() == 0 ? "leave root these two (docker run --cap-add=SETUID "
-						"--cap-add=SETGID)"
-					      : "start duende-run as root");
+			       remedy_for_identity(place_find(), geteuid() == 0));
 }
 
 static int change_ids(const struct identity *identity, struct failure *failure)

@@ -125,6 +125,29 @@ static const char *hard_limit_remedy(enum place place)
 	return "name at most the hard limit, or raise it as a user with CAP_SYS_RESOURCE";
 }
 
+const char *remedy_for_identity(enum place place, bool is_root)
+{
+	if (!is_root)
+		return "start duende-run as root";
+	switch (place) {
+	case PLACE_DOCKER:
+		return "docker run --cap-add=SETUID --cap-add=SETGID (Compose: cap_add: [SETUID, "
+		       "SETGID])";
+	case PLACE_PODMAN:
+		return "podman run --cap-add=SETUID --cap-add=SETGID";
+	case PLACE_KUBERNETES:
+		return "securityContext: {capabilities: {add: [SETUID, SETGID]}}";
+	case PLACE_SYSTEMD:
+		return "leave CAP_SETUID and CAP_SETGID in CapabilityBoundingSet= of the unit's "
+		       "[Service] section";
+	case PLACE_CONTAINER:
+		return "give the container CAP_SETUID and CAP_SETGID";
+	case PLACE_HOST:
+		break;
+	}
+	return "start it from a root shell that has these two";
+}
+
 const char *remedy_for_user_change(enum place place)
 {
 	switch (place) {

@@ -15,6 +15,9 @@ void remedy_describe(const struct request *request, const struct facts *facts,
  * bytes. */
 void remedy_for_limit(const struct facts *facts, enum place place, char *text, unsigned size);
 
+/* What --user takes: CAP_SETUID and CAP_SETGID. */
+const char *remedy_for_identity(enum place place, bool is_root);
+
 /* How to get rid of a finite limit that only root's capability lifts. */
 const char *remedy_for_user_change(enum place place);
 
