@@ -86,7 +86,7 @@ _duende_run() {
     if [[ $index -gt $cword || $split == true ]]; then
         _duende_run_argument "$prev"
     elif [[ $cur == -* ]]; then
-        _duende_run_words '--required --lock= --memlock= --children= --method= --expect= --argv0= --swap-device --reserve= --realtime --realtime= --io-flusher
+        _duende_run_words '--required --lock= --memlock= --children= --method= --expect= --argv0= --swap-device --reserve= --hold --realtime --realtime= --io-flusher
             --oom-score-adj= --user= --stack-limit= --lock-timeout= --helper= --config= --no-config --dry-run --json --status --check
             --prometheus --advise --quiet --verbose --help --version'
         [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace

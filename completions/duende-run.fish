@@ -71,6 +71,7 @@ complete -c duende-run -n __duende_run_options -l expect -x -d 'Program that the
 complete -c duende-run -n __duende_run_options -l argv0 -x -d 'argv[0] of the command'
 complete -c duende-run -n __duende_run_options -l swap-device -d 'All that a daemon behind a swap device needs'
 complete -c duende-run -n __duende_run_options -l reserve -x -d 'Memory that its allocator holds from the start'
+complete -c duende-run -n __duende_run_options -l hold -d 'munlockall and the like do not undo the lock'
 complete -c duende-run -n __duende_run_options -l realtime -d 'SCHED_FIFO'
 complete -c duende-run -n '__duende_run_options; and string match -q -- "--rea*" (commandline -ct)' -a '--realtime=1 --realtime=off' -d 'SCHED_FIFO'
 complete -c duende-run -n __duende_run_options -l io-flusher -d 'Allocations for the command do not wait for I/O'

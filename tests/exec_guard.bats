@@ -754,7 +754,7 @@ children=('fork execve' 'fork execv' 'fork execvp' 'fork execvpe' 'fork execl' '
 @test "--guard by hand is an error: 125 and nothing runs" {
     local request
 
-    for request in '' x 2:00000001:1:1:1:0:0:0:0:0:0:a:0:0:0: "2:00000001:$(printf %x $$):1:1:0:0:0:0:0:0:a:0:0:0:"; do
+    for request in '' x 3:00000001:1:1:1:0:0:0:0:0:0:a:0:0:0: "3:00000001:$(printf %x $$):1:1:0:0:0:0:0:0:a:0:0:0:"; do
         run -125 env DUENDE_RUN_REQUEST="$request" "$DUENDE" --guard -- "$reached" "$marker" 37
         assert_output --partial 'duende-run: --guard'
         refute [ -e "$marker" ]

@@ -156,6 +156,7 @@ static unsigned contract_flags(const struct request *request, const struct plan 
 	flags |= request->method == METHOD_PRELOAD ? CONTRACT_PRELOAD_ONLY : 0;
 	flags |= request->expect != NULL ? CONTRACT_NO_GUARD : 0;
 	flags |= request->swap_device ? CONTRACT_SWAP_DEVICE : 0;
+	flags |= plan->hold ? CONTRACT_HOLD : 0;
 	flags |= request->swap_device && (request->realtime || request->realtime_inherited)
 			 ? CONTRACT_REALTIME
 			 : 0;

@@ -113,6 +113,8 @@ static bool adopt_promises(struct request *request, const struct enclosing_reque
 		request->has_reserve = true;
 		request->reserve = enclosing->reserve_kib << 10;
 	}
+	if (flags & CONTRACT_HOLD)
+		request->hold = true;
 	if (!(flags & CONTRACT_SWAP_DEVICE))
 		return true;
 	/* The attributes are inherited, and the helper looks. */

@@ -23,6 +23,7 @@ static const char help_text[] =
 	"      --argv0=NAME          argv[0] of COMMAND\n"
 	"      --swap-device         all that a daemon behind a swap device needs\n"
 	"      --reserve=SIZE        memory that its allocator holds from the start\n"
+	"      --hold                its munlockall() and the like do not undo the lock\n"
 	"      --realtime[=PRIORITY|off]\n"
 	"                            SCHED_FIFO (default priority 1)\n"
 	"      --io-flusher          allocations for COMMAND do not wait for I/O\n"
@@ -81,6 +82,7 @@ static const struct option long_options[] = {
 	{"helper", required_argument, NULL, SETTING_OPTION + 11},
 	{"swap-device", no_argument, NULL, SETTING_OPTION + 12},
 	{"reserve", required_argument, NULL, SETTING_OPTION + 13},
+	{"hold", no_argument, NULL, SETTING_OPTION + 14},
 	{"config", required_argument, NULL, 'c'},
 	{"no-config", no_argument, NULL, OWN_NO_CONFIG},
 	{"dry-run", no_argument, NULL, 'n'},

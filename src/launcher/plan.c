@@ -233,7 +233,16 @@ static enum cause swap_device_cause(const struct request *request, const struct 
 	return CAUSE_NONE;
 }
 
-/* --- the reserve --- */
+/* --- what only the helper can do --- */
+
+/* It will run in COMMAND, or in what COMMAND has become. */
+static bool helper_runs(const struct request *request, const struct facts *facts,
+			const struct plan *plan)
+{
+	return plan->action == ACTION_PRELOAD ||
+	       (plan->request_for_chain && request->expect == NULL &&
+		preload_cause(facts) == CAUSE_NONE);
+}
 
 /* Only the helper can see that the allocator holds it. */
 static void plan_reserve(const struct request *request, const struct facts *facts,
@@ -241,14 +250,25 @@ static void plan_reserve(const struct request *request, const struct facts *fact
 {
 	if (!request->has_reserve)
 		return;
-	plan->reserve = (plan->action == ACTION_PRELOAD ||
-			 (plan->request_for_chain && request->expect == NULL &&
-			  preload_cause(facts) == CAUSE_NONE)) &&
-			!plan->startup_only && reserve_obstacle(request, facts) == NULL;
+	plan->reserve = helper_runs(request, facts, plan) && !plan->startup_only &&
+			reserve_obstacle(request, facts) == NULL;
 	if (plan->reserve || !request->required || plan->action == ACTION_REFUSE)
 		return;
 	plan->action = ACTION_REFUSE;
 	plan->cause = CAUSE_RESERVE;
+}
+
+/* A lock of what is mapped at the start alone is not held: the finite limit would be used up by what COMMAND
+ * locks and unlocks later. */
+static void plan_hold(const struct request *request, const struct facts *facts, struct plan *plan)
+{
+	if (!request->hold || plan->action == ACTION_REFUSE)
+		return;
+	plan->hold = helper_runs(request, facts, plan) && !plan->startup_only;
+	if (plan->hold || !request->required)
+		return;
+	plan->action = ACTION_REFUSE;
+	plan->cause = CAUSE_HOLD;
 }
 
 void plan_make(const struct request *request, const struct facts *facts, struct plan *plan)
@@ -287,6 +307,7 @@ void plan_make(const struct request *request, const struct facts *facts, struct 
 	plan->probe = true;
 	plan_method(request, facts, plan);
 	plan_reserve(request, facts, plan);
+	plan_hold(request, facts, plan);
 }
 
 void plan_lock_flags(const struct request *request, const struct plan *plan, int flags[2])

@@ -73,6 +73,7 @@ enum cause {
 	CAUSE_MEMORY_HIGH,
 	CAUSE_MEMORY_MAX,
 	CAUSE_RESERVE, /* --reserve cannot work: reserve_obstacle() */
+	CAUSE_HOLD,    /* --hold cannot work: the helper will not stand there */
 	/* found by the probe, after planning */
 	CAUSE_LOCK_REFUSED,
 	CAUSE_COUNT,
@@ -90,6 +91,7 @@ struct plan {
 	bool warn_user_change;	   /* finite limit that only root's capability lifts */
 	bool arm_backstop;
 	bool reserve;		/* tell COMMAND's allocator to hold one */
+	bool hold;		/* the helper stands before calls that would undo the lock */
 	bool probe;		/* lock the launcher itself first */
 	bool request_for_chain; /* inject: the preload request goes along for later dynamic images
 				 */

@@ -36,6 +36,7 @@ const char *cause_name(enum cause cause)
 		[CAUSE_MEMORY_HIGH] = "memory-high",
 		[CAUSE_MEMORY_MAX] = "memory-max",
 		[CAUSE_RESERVE] = "reserve",
+		[CAUSE_HOLD] = "hold",
 		[CAUSE_LOCK_REFUSED] = "lock-refused",
 	};
 

@@ -21,7 +21,7 @@ const char *remedy_for_identity(enum place place, bool is_root);
 /* How to get rid of a finite limit that only root's capability lifts. */
 const char *remedy_for_user_change(enum place place);
 
-/* The causes from CAUSE_LOCK_MODE to CAUSE_RESERVE; false for any other. */
+/* The causes from CAUSE_LOCK_MODE to CAUSE_HOLD; false for any other. */
 bool remedy_describe_swap_device(const struct request *request, const struct facts *facts,
 				 const struct plan *plan, enum place place,
 				 struct failure *failure);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* What --swap-device, --reserve and the attributes of a process lack, and how each place gives it. */
+/* What --swap-device, --reserve, --hold and the attributes of a process lack, and how each place gives it. */
 #include "launcher/remedy.h"
 
 #include "common/size.h"
@@ -202,11 +202,40 @@ static void describe_reserve(const struct request *request, const struct facts *
 		 "leave out --reserve, and let COMMAND allocate its store before it serves");
 }
 
+static const char *hold_obstacle(const struct request *request, const struct facts *facts,
+				 const struct plan *plan)
+{
+	if (plan->startup_only)
+		return "only what is mapped at the start can be locked here";
+	if (facts->target.kind == TARGET_STATIC)
+		return "COMMAND is statically linked: nothing can stand before its system calls";
+	return request->expect != NULL ? "with --expect the tracer locks COMMAND, and does not stay"
+				       : "only the preloaded helper can stand before COMMAND's "
+					 "calls, and it cannot "
+					 "be used here";
+}
+
+static void describe_hold(const struct request *request, const struct facts *facts,
+			  const struct plan *plan, enum place place, struct failure *failure)
+{
+	failure_set(failure, EXIT_NOT_LOCKED, 0, NULL, "--hold cannot work");
+	failure_explain(failure, hold_obstacle(request, facts, plan),
+			place == PLACE_SYSTEMD
+				? "SystemCallFilter=~munlock:EPERM munlockall:EPERM in the unit's "
+				  "[Service] section instead of --hold"
+				: "leave out --hold, or let a seccomp filter refuse munlock and "
+				  "munlockall instead");
+}
+
 bool remedy_describe_swap_device(const struct request *request, const struct facts *facts,
 				 const struct plan *plan, enum place place, struct failure *failure)
 {
 	if (plan->cause == CAUSE_RESERVE) {
 		describe_reserve(request, facts, failure);
+		return true;
+	}
+	if (plan->cause == CAUSE_HOLD) {
+		describe_hold(request, facts, plan, place, failure);
 		return true;
 	}
 	if (plan->cause < CAUSE_LOCK_MODE || plan->cause > CAUSE_MEMORY_MAX)

@@ -172,6 +172,9 @@ static void write_attribute_steps(struct report *report, unsigned *number,
 	if (plan->reserve)
 		write_step(report, number, "let COMMAND's allocator hold %s",
 			   size_format(request->reserve, size));
+	if (plan->hold)
+		write_step(report, number,
+			   "let the helper stand before munlockall, munlock, mlockall and madvise");
 	if (request->realtime)
 		write_step(report, number, "set SCHED_FIFO priority %d",
 			   request->realtime_priority);

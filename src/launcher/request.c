@@ -208,6 +208,11 @@ static int set_reserve(struct request *request, const char *value)
 	return 0;
 }
 
+static int set_hold(struct request *request, const char *value)
+{
+	return set_flag(&request->hold, value);
+}
+
 static int set_quiet(struct request *request, const char *value)
 {
 	return set_flag(&request->quiet, value);
@@ -247,6 +252,7 @@ static const struct rule rules[] = {
 	{"lock-timeout", SETTING_LOCK_TIMEOUT, false, "seconds from 1 to 86400", set_lock_timeout},
 	{"swap-device", SETTING_SWAP_DEVICE, true, EXPECTED_FLAG, set_swap_device},
 	{"reserve", SETTING_RESERVE, false, "a size from 4K to 16T (64M, 2GiB)", set_reserve},
+	{"hold", SETTING_HOLD, true, EXPECTED_FLAG, set_hold},
 	{"quiet", SETTING_QUIET, true, EXPECTED_FLAG, set_quiet},
 	{"verbose", SETTING_VERBOSE, true, EXPECTED_FLAG, set_verbose},
 	{"expect", SETTING_EXPECT, false, "a program", set_expect},
@@ -255,7 +261,8 @@ static const struct rule rules[] = {
 
 static const char known_settings[] =
 	"lock-memory, required, lock, memlock, children, method, argv0, realtime, io-flusher, "
-	"oom-score-adj, user, stack-limit, lock-timeout, swap-device, reserve, quiet, verbose, "
+	"oom-score-adj, user, stack-limit, lock-timeout, swap-device, reserve, hold, quiet, "
+	"verbose, "
 	"expect "
 	"or helper";
 

@@ -52,6 +52,7 @@ enum setting {
 	SETTING_EXPECT = 1U << 16,
 	SETTING_SWAP_DEVICE = 1U << 17,
 	SETTING_RESERVE = 1U << 18,
+	SETTING_HOLD = 1U << 19,
 };
 
 /* The settings whose text a request points to. */
@@ -72,6 +73,7 @@ struct request {
 	bool has_stack_limit;
 	uint64_t stack_limit; /* bytes, soft limit */
 
+	bool hold;	  /* calls of COMMAND that would undo the lock have no effect */
 	bool swap_device; /* see launcher/swap_device.h for what it implies */
 	bool has_reserve;
 	uint64_t reserve; /* bytes that COMMAND's allocator holds from the start */

@@ -97,6 +97,20 @@ static void warn_about_swap_device(const struct request *request, const struct f
 	message_failure_as_warning(&failure);
 }
 
+static void warn_about_hold(const struct request *request, const struct facts *facts,
+			    const struct plan *plan)
+{
+	struct plan refused = *plan;
+	struct failure failure;
+
+	if (!request->hold || plan->hold ||
+	    (plan->action != ACTION_PRELOAD && plan->action != ACTION_INJECT))
+		return;
+	refused.cause = CAUSE_HOLD;
+	remedy_describe(request, facts, &refused, place_find(), &failure);
+	message_failure_as_warning(&failure);
+}
+
 static void print_warnings(struct request *request, const struct facts *facts,
 			   const struct plan *plan)
 {
@@ -104,6 +118,7 @@ static void print_warnings(struct request *request, const struct facts *facts,
 
 	warn_about_stack_limit(request, &facts->target);
 	warn_about_swap_device(request, facts, plan);
+	warn_about_hold(request, facts, plan);
 	if (plan->action == ACTION_UNLOCKED && plan->cause != CAUSE_NONE) {
 		remedy_describe(request, facts, plan, place_find(), &failure);
 		message_failure_as_warning(&failure);

@@ -111,6 +111,8 @@ static void report_success(const struct outcome *outcome, unsigned flags, number
 		add_swap_device(&message);
 	if (reserve_kib > 0)
 		message_add_size(&message, ", reserve ", reserve_kib);
+	if (flags & CONTRACT_HOLD)
+		message_add(&message, ", held");
 	if (outcome->detail[0] != '\0') {
 		message_add(&message, "; never locked by the kernel: ");
 		message_add(&message, outcome->detail);
@@ -311,6 +313,9 @@ __attribute__((constructor)) static void before_main(void)
 		report_failure(&outcome, &request);
 	if (!outcome.locked && (flags & CONTRACT_REQUIRED))
 		end_process(CONTRACT_EXIT_NOT_LOCKED);
+	/* A partial lock is not held: what was mapped later must be given back, or it would use up the limit. */
+	if ((flags & CONTRACT_HOLD) && outcome.locked && !outcome.partial)
+		hold_install(flags);
 	if (!request.own)
 		return;
 	if (flags & CONTRACT_BACKSTOP)

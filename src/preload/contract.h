@@ -38,7 +38,7 @@
 #ifndef DUENDE_CONTRACT_H
 #define DUENDE_CONTRACT_H
 
-#define CONTRACT_VERSION 2
+#define CONTRACT_VERSION 3
 #define CONTRACT_VARIABLE "DUENDE_RUN_REQUEST"
 /* Exit status of a process whose main() must not run. */
 #define CONTRACT_EXIT_NOT_LOCKED 120
@@ -62,6 +62,7 @@ enum contract_flag {
 	CONTRACT_NO_GUARD = 1 << 11, /* a tracer follows the chain (--expect): exec is left alone */
 	CONTRACT_SWAP_DEVICE = 1 << 13, /* every image is an I/O flusher, or does not run */
 	CONTRACT_REALTIME = 1 << 14,	/* and real-time */
+	CONTRACT_HOLD = 1 << 15,	/* calls that would undo the lock have no effect */
 };
 
 #endif

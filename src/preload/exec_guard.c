@@ -18,7 +18,6 @@ extern void *dlsym(void *handle, const char *name) __attribute__((weak));
 extern char *dlerror(void) __attribute__((weak));
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
 
-#define exported __attribute__((visibility("default")))
 #define NEXT_OBJECT ((void *)-1L) /* RTLD_NEXT */
 
 typedef char *const *strings;
@@ -83,7 +82,7 @@ static int guard_required, guard_quiet;
 /* Where the launcher was, to recognise another file at its path after chroot(2). */
 static struct file_identity guard_root, guard_file, guard_standard_error;
 
-static int failure(long error)
+int libc_result(long error)
 {
 	if (error >= 0)
 		return (int)error;
@@ -366,7 +365,7 @@ static int execute_unguarded(const char *path, strings arguments, strings enviro
 {
 	if (next.execve != NULL)
 		return next.execve(path, arguments, environment);
-	return failure(CALL3(NR_EXECVE, path, arguments, environment));
+	return libc_result(CALL3(NR_EXECVE, path, arguments, environment));
 }
 
 static int guarded_descriptor(int descriptor, strings arguments, strings environment);
@@ -380,7 +379,7 @@ static int guarded_link(const char *path, strings arguments, strings environment
 	int result;
 
 	if (descriptor < 0)
-		return failure(descriptor);
+		return libc_result(descriptor);
 	result = guarded_descriptor((int)descriptor, arguments, environment);
 	close_file(descriptor);
 	return result;
@@ -392,11 +391,11 @@ static int guarded_path(const char *path, strings arguments, strings environment
 
 	/* A text may be a format of binfmt_misc all the same: the kernel decides where no lock depends on it. */
 	if (result < 0)
-		return guard_required ? failure(result)
+		return guard_required ? libc_result(result)
 				      : execute_unguarded(path, arguments, environment);
 	result = execute_launcher(path, arguments, environment);
 	if (result == -ERROR_TOO_BIG || result == -ERROR_NO_MEMORY || result == -ERROR_AGAIN)
-		return failure(result);
+		return libc_result(result);
 	/* Hidden by chroot(2) or another mount namespace. */
 	if (guard_required)
 		refuse_chain(path, result);
@@ -416,7 +415,7 @@ static int guarded_execve(const char *path, strings arguments, strings environme
 	/* The kernel reads `path` first: a bad pointer is its EFAULT, not our end. */
 	result = may_execute(AT_CURRENT_DIRECTORY, path);
 	if (result < 0)
-		return failure(result);
+		return libc_result(result);
 	for (start = path; start[0] == '/' && start[1] == '/'; start++)
 		;
 	if (text_starts_with(start, "/proc/") || text_starts_with(start, "/dev/fd/") ||
@@ -479,11 +478,11 @@ static int guarded_search(const char *file, strings arguments, strings environme
 	int denied = 0;
 
 	if (file_length == 0)
-		return failure(-ERROR_NOT_FOUND);
+		return libc_result(-ERROR_NOT_FOUND);
 	if (has_slash(file))
 		return execute_file(file, arguments, environment);
 	if (file_length > NAME_MAXIMUM)
-		return failure(-ERROR_NAME_TOO_LONG);
+		return libc_result(-ERROR_NAME_TOO_LONG);
 	for (const char *entry = search_path();; entry++) {
 		char path[PATH_MAXIMUM + NAME_MAXIMUM + 2];
 		unsigned length = 0;
@@ -502,7 +501,7 @@ static int guarded_search(const char *file, strings arguments, strings environme
 			denied |= last_error() == ERROR_ACCESS;
 		}
 		if (*entry == '\0')
-			return denied ? failure(-ERROR_ACCESS) : -1;
+			return denied ? libc_result(-ERROR_ACCESS) : -1;
 	}
 }
 
@@ -638,12 +637,12 @@ static int guarded_descriptor(int descriptor, strings arguments, strings environ
 	if (result == 0)
 		result = descriptor_path(descriptor, path);
 	if (result < 0)
-		return failure(result);
+		return libc_result(result);
 	if (path[0] == '/' && is_same_file(descriptor, path))
 		return guarded_path(path, arguments, environment);
 	if (guard_required)
 		refuse_chain(path, -ERROR_NOT_FOUND);
-	return failure(CALL5(NR_EXECVEAT, descriptor, "", arguments, environment, AT_EMPTY));
+	return libc_result(CALL5(NR_EXECVEAT, descriptor, "", arguments, environment, AT_EMPTY));
 }
 
 int fexecve(int descriptor, strings arguments, strings environment)
@@ -651,12 +650,12 @@ int fexecve(int descriptor, strings arguments, strings environment)
 	if (is_guarded()) {
 		if (gnu_get_libc_version != NULL &&
 		    (descriptor < 0 || arguments == NULL || environment == NULL))
-			return failure(-ERROR_INVALID);
+			return libc_result(-ERROR_INVALID);
 		return guarded_descriptor(descriptor, arguments, environment);
 	}
 	if (next.fexecve != NULL)
 		return next.fexecve(descriptor, arguments, environment);
-	return failure(CALL5(NR_EXECVEAT, descriptor, "", arguments, environment, AT_EMPTY));
+	return libc_result(CALL5(NR_EXECVEAT, descriptor, "", arguments, environment, AT_EMPTY));
 }
 
 /* A relative path below a folder is executed through the folder's own path. */
@@ -667,16 +666,16 @@ static int guarded_relative(int folder, const char *path, strings arguments, str
 	long result = may_execute(folder, path);
 
 	if (result < 0)
-		return failure(result);
+		return libc_result(result);
 	if (path[0] == '/' || folder == AT_CURRENT_DIRECTORY)
 		return guarded_execve(path, arguments, environment);
 	result = descriptor_path(folder, full);
 	if (result < 0)
-		return failure(result);
+		return libc_result(result);
 	length = (unsigned)result;
 	rest = text_length(path);
 	if (rest >= PATH_MAXIMUM || length + rest + 2 > PATH_MAXIMUM)
-		return failure(-ERROR_NAME_TOO_LONG);
+		return libc_result(-ERROR_NAME_TOO_LONG);
 	full[length++] = '/';
 	memcpy(full + length, path, rest + 1);
 	return guarded_execve(full, arguments, environment);
@@ -698,32 +697,36 @@ int execveat(int folder, const char *path, strings arguments, strings environmen
 {
 	if (is_guarded()) {
 		if (path == NULL)
-			return failure(-ERROR_FAULT);
+			return libc_result(-ERROR_FAULT);
 		if (flags & ~(AT_EMPTY | AT_NO_FOLLOW))
-			return failure(-ERROR_INVALID);
+			return libc_result(-ERROR_INVALID);
 		if ((flags & AT_NO_FOLLOW) && is_link(folder, path))
-			return failure(-ERROR_LOOP);
+			return libc_result(-ERROR_LOOP);
 		if ((flags & AT_EMPTY) && path[0] == '\0')
 			return guarded_descriptor(folder, arguments, environment);
 		return guarded_relative(folder, path, arguments, environment);
 	}
 	if (next.execveat != NULL)
 		return next.execveat(folder, path, arguments, environment, flags);
-	return failure(CALL5(NR_EXECVEAT, folder, path, arguments, environment, flags));
+	return libc_result(CALL5(NR_EXECVEAT, folder, path, arguments, environment, flags));
 }
 
 /* --- installation ----------------------------------------------------------------------------------- */
 
+void *next_definition(const char *name)
+{
+	return dlsym != NULL ? dlsym(NEXT_OBJECT, name) : NULL;
+}
+
 void exec_guard_resolve(void)
 {
-	if (dlsym == NULL)
-		return;
-	*(void **)&next.execve = dlsym(NEXT_OBJECT, "execve");
-	*(void **)&next.execv = dlsym(NEXT_OBJECT, "execv");
-	*(void **)&next.execvp = dlsym(NEXT_OBJECT, "execvp");
-	*(void **)&next.execvpe = dlsym(NEXT_OBJECT, "execvpe");
-	*(void **)&next.fexecve = dlsym(NEXT_OBJECT, "fexecve");
-	*(void **)&next.execveat = dlsym(NEXT_OBJECT, "execveat");
+	*(void **)&next.execve = next_definition("execve");
+	*(void **)&next.execv = next_definition("execv");
+	*(void **)&next.execvp = next_definition("execvp");
+	*(void **)&next.execvpe = next_definition("execvpe");
+	*(void **)&next.fexecve = next_definition("fexecve");
+	*(void **)&next.execveat = next_definition("execveat");
+	hold_resolve();
 	/* musl has no execveat: what it had to say about that is not for the program. */
 	if (dlerror != NULL)
 		dlerror();

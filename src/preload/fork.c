@@ -70,13 +70,14 @@ static long lock_child(void)
 
 static void in_child(void)
 {
-	long result = 0;
+	int locks = !(fork_flags & CONTRACT_CHILDREN_NONE);
+	long result = locks ? lock_child() : 0;
 
 	exec_guard_remove();
-	if (!(fork_flags & CONTRACT_CHILDREN_NONE))
-		result = lock_child();
 	if (result < 0 && (fork_flags & CONTRACT_REQUIRED))
 		end_process(CONTRACT_EXIT_NOT_LOCKED);
+	if (!locks || result < 0)
+		hold_remove();
 	/* The capability stays effective here, or allocations would fail under MCL_FUTURE; programs
 	 * that the child executes do not get it. */
 	if ((fork_flags & (CONTRACT_AMBIENT | CONTRACT_CHILDREN_ALL)) == CONTRACT_AMBIENT)

@@ -113,8 +113,21 @@ hidden const char *reserve_take(number kib);
 hidden int exec_guard_install(const struct request *request);
 /* In a forked child: exec is the libc's own again. */
 hidden void exec_guard_remove(void);
-/* Finds the next definitions of the exec functions: the libc's, or another preloaded object's. */
+/* Finds the next definitions of all functions that stand before others: the libc's, or another preloaded
+ * object's. */
 hidden void exec_guard_resolve(void);
+
+#define exported __attribute__((visibility("default")))
+/* The next definition of a function; NULL: there is none, or nobody who could say so. Before main() alone. */
+hidden void *next_definition(const char *name);
+/* What a function of the libc returns for the kernel's result: -1 and errno, or the result. */
+hidden int libc_result(long error);
+
+/* --hold: from now on no call of this process undoes the lock that was taken as `flags` say. */
+hidden void hold_install(unsigned flags);
+/* In a forked child that is not locked. */
+hidden void hold_remove(void);
+hidden void hold_resolve(void);
 
 /* Locks the calling process as `flags` say and proves it. */
 hidden void lock_process(unsigned flags, struct outcome *outcome);

@@ -557,6 +557,76 @@ static void every_unreachable_target_is_explained(void **state)
 	}
 }
 
+/* --- hold --- */
+
+static void hold_needs_the_helper_in_command(void **state)
+{
+	struct request request = new_request(true);
+	struct facts facts = root_facts();
+	struct plan plan;
+
+	(void)state;
+	facts.inject_available = true;
+	plan = planned(&request, &facts);
+	assert_false(plan.hold);
+	request.hold = true;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_PRELOAD, CAUSE_NONE);
+	assert_true(plan.hold);
+	/* The tracer locks, and the helper is loaded all the same. */
+	request.method = METHOD_INJECT;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_INJECT, CAUSE_NONE);
+	assert_true(plan.hold);
+	request.expect = "/opt/program";
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_REFUSE, CAUSE_HOLD);
+	request.required = false;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_INJECT, CAUSE_NONE);
+	assert_false(plan.hold);
+}
+
+static void hold_is_refused_wherever_preload_cannot_reach(void **state)
+{
+	(void)state;
+	for (size_t row = 0; row < UNREACHABLE_COUNT; row++) {
+		struct request request = new_request(true);
+		struct facts facts = root_facts();
+		struct plan plan;
+		struct failure failure;
+
+		unreachable_targets[row].change(&facts);
+		facts.inject_available = true;
+		request.hold = true;
+		plan = planned(&request, &facts);
+		assert_int_equal(plan.action, ACTION_REFUSE);
+		if (unreachable_targets[row].cause == CAUSE_HELPER)
+			continue;
+		assert_string_equal(cause_name(plan.cause), "hold");
+		remedy_describe(&request, &facts, &plan, PLACE_HOST, &failure);
+		assert_non_null(strstr(failure.remedy, "leave out --hold"));
+		assert_null(strstr(failure.remedy, "systemd"));
+		assert_null(strstr(failure.remedy, "[Service]"));
+		remedy_describe(&request, &facts, &plan, PLACE_SYSTEMD, &failure);
+		assert_non_null(strstr(failure.remedy, "SystemCallFilter="));
+	}
+}
+
+static void a_partial_lock_is_not_held(void **state)
+{
+	struct request request = new_request(false);
+	struct facts facts = user_facts();
+	struct plan plan;
+
+	(void)state;
+	request.hold = true;
+	plan = planned(&request, &facts);
+	assert_int_equal(plan.action, ACTION_PRELOAD);
+	assert_true(plan.startup_only);
+	assert_false(plan.hold);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -579,6 +649,9 @@ int main(void)
 		cmocka_unit_test(lock_modes_become_flags),
 		cmocka_unit_test(every_refusal_names_cause_and_remedy_for_each_place),
 		cmocka_unit_test(every_unreachable_target_is_explained),
+		cmocka_unit_test(hold_needs_the_helper_in_command),
+		cmocka_unit_test(hold_is_refused_wherever_preload_cannot_reach),
+		cmocka_unit_test(a_partial_lock_is_not_held),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

@@ -38,6 +38,7 @@ static const struct {
 	{"helper", SETTING_HELPER, "/lib/helper.so"},
 	{"swap-device", SETTING_SWAP_DEVICE, "true"},
 	{"reserve", SETTING_RESERVE, "64M"},
+	{"hold", SETTING_HOLD, "true"},
 };
 
 /* The request that results from one setting, which must be accepted. */
