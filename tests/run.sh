@@ -24,10 +24,10 @@ export LC_ALL=C.UTF-8
 [ "${CI:-}" != true ] || export DUENDE_FORBID_SKIP=1
 
 quick_suites=(build unit lint documentation input fail_closed transparency chains)
-full_suites=(build unit lint fuzz documentation input fail_closed transparency chains exec_guard tracer
+full_suites=(build unit lint fuzz documentation input fail_closed transparency chains exec_guard hold tracer
     daemons libduende status check swap_device security fault cross)
 # Inside of a container: what says nothing about the machine it runs on is left out.
-nested_suites=(build unit documentation input fail_closed transparency chains exec_guard tracer daemons cross)
+nested_suites=(build unit documentation input fail_closed transparency chains exec_guard hold tracer daemons cross)
 contained_suites=(packages containers check_containers docker kubernetes readme containers-bare vm)
 
 passed=0
