@@ -19,7 +19,6 @@ MCL_CURRENT=1 MCL_FUTURE=2 MCL_ONFAULT=4
 
 setup_file() {
     "$TESTS/fixtures/build-hold.sh" "$programs"
-    [[ -x $BUILD/fixture-filter ]] || gcc -o "$BUILD/fixture-filter" "$TESTS/fixtures/filter.c"
 }
 
 setup() {
@@ -191,7 +190,7 @@ assert_status() { run "$DUENDE" --status --quiet "$2" && assert_equal "$status" 
 }
 
 @test "a kernel without MADV_DONTNEED_LOCKED: MADV_DONTNEED is EINVAL, as without --hold" {
-    start "$BUILD/fixture-filter" madvise-dontneed-locked=EINVAL -- \
+    start "$programs/filter" madvise-dontneed-locked=EINVAL -- \
         "$DUENDE" --no-config --quiet --required --hold --lock=on-fault -- "$unlocks" dontneed
     wait_for 10 is_ready_or_ended
     said dontneed -1 22 'byte 1'
@@ -271,7 +270,7 @@ assert_status() { run "$DUENDE" --status --quiet "$2" && assert_equal "$status" 
 
 @test "that remedy works: a seccomp filter keeps a static program locked" {
     requires musl
-    start "$BUILD/fixture-filter" munlock=EPERM munlockall=EPERM -- \
+    start "$programs/filter" munlock=EPERM munlockall=EPERM -- \
         "$DUENDE" --no-config --quiet --required -- "$unlocks-static" munlockall munlock raw
     wait_for 10 is_ready_or_ended
     said munlockall -1 1
