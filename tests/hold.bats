@@ -190,11 +190,16 @@ assert_status() { run "$DUENDE" --status --quiet "$2" && assert_equal "$status" 
 }
 
 @test "a kernel without MADV_DONTNEED_LOCKED: MADV_DONTNEED is EINVAL, as without --hold" {
-    start "$programs/filter" madvise-dontneed-locked=EINVAL -- \
-        "$DUENDE" --no-config --quiet --required --hold --lock=on-fault -- "$unlocks" dontneed
+    local before_5_18=("$programs/filter" madvise-dontneed-locked=EINVAL --)
+
+    start "${before_5_18[@]}" "$DUENDE" --no-config --quiet --required --hold --lock=on-fault -- "$unlocks" dontneed
     wait_for 10 is_ready_or_ended
     said dontneed -1 22 'byte 1'
     assert_locked "$pid" on-fault
+    # What is not locked is given back.
+    start "${before_5_18[@]}" "$DUENDE" --no-config --quiet --required --hold --lock=on-fault -- "$unlocks" raw dontneed
+    wait_for 10 is_ready_or_ended
+    said dontneed 0 0 'byte 0'
 }
 
 # --- children and chains ------------------------------------------------------------------------------------------------------
