@@ -12,7 +12,7 @@ bats_load_library bats-support
 bats_load_library bats-assert
 load helpers
 
-programs=$BUILD/fixtures/hold
+programs=$BUILD/fixtures/unlocks
 unlocks=$programs/unlocks
 dynamic=${DUENDE_DYNAMIC_BUILD:-$REPO/build-clang}/duende-run
 MCL_CURRENT=1 MCL_FUTURE=2 MCL_ONFAULT=4
