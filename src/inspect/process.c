@@ -7,6 +7,7 @@
 #include "common/size.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/capability.h>
@@ -193,13 +194,23 @@ static enum process_kind kind_of(const struct process_stat *stat)
 	return (stat->flags & PF_KTHREAD) != 0 ? PROCESS_KERNEL_THREAD : PROCESS_ORDINARY;
 }
 
+static int open_folder(pid_t pid)
+{
+	char path[PATH_MAX];
+
+	return procfs_path(path, sizeof(path), "/proc/%d", (int)pid) == 0
+		       ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)
+		       : -1;
+}
+
 int process_open(pid_t pid, struct process *process)
 {
 	int result;
 
 	*process = (struct process){.pid = pid};
-	/* ENOSYS before 5.3, EPERM by a seccomp filter: the start time has to do then. */
+	/* ENOSYS before 5.3, EPERM by a seccomp filter: an open /proc/PID has to do then. */
 	process->descriptor = (int)syscall(SYS_pidfd_open, pid, 0);
+	process->folder = process->descriptor < 0 ? open_folder(pid) : -1;
 	result = read_stat(pid, &process->stat);
 	if (result == 0)
 		result = process_read_status(process);
@@ -217,17 +228,24 @@ void process_close(struct process *process)
 {
 	if (process->descriptor >= 0)
 		close(process->descriptor);
-	process->descriptor = -1;
+	if (process->folder >= 0)
+		close(process->folder);
+	process->descriptor = process->folder = -1;
 }
 
 bool process_is_same(const struct process *process)
 {
 	struct pollfd poll_end = {.fd = process->descriptor, .events = POLLIN};
 	struct process_stat stat;
+	struct stat entry;
 
 	/* A pidfd becomes readable when the process ends (pidfd_open(2)). */
 	if (process->kind != PROCESS_ZOMBIE && process->descriptor >= 0 &&
 	    poll(&poll_end, 1, 0) != 0)
+		return false;
+	/* Start times are the same within a clock tick; the open folder of a process that is gone is empty (kernel
+	 * fs/proc/base.c proc_pident_lookup()). */
+	if (process->folder >= 0 && fstatat(process->folder, "stat", &entry, 0) != 0)
 		return false;
 	if (read_stat(process->pid, &stat) != 0)
 		return process->stat.start_time == 0 && process->descriptor >= 0;

@@ -41,6 +41,7 @@ struct process_stat {
 struct process {
 	pid_t pid;
 	int descriptor; /* pidfd, -1 where there is none */
+	int folder;	/* then /proc/PID, which goes on being that of this process; else -1 */
 	enum process_kind kind;
 	struct process_stat stat;
 

@@ -124,8 +124,10 @@ static long may_execute(int folder, const char *path)
 {
 	long result = CALL4(NR_FACCESSAT2, folder, path, ACCESS_EXECUTE, AT_EFFECTIVE);
 
-	return result == -ERROR_NOT_IMPLEMENTED ? CALL3(NR_FACCESSAT, folder, path, ACCESS_EXECUTE)
-						: result;
+	/* EPERM is that of a seccomp filter older than the call (access(2) has none for this). */
+	return result == -ERROR_NOT_IMPLEMENTED || result == -ERROR_PERMISSION
+		       ? CALL3(NR_FACCESSAT, folder, path, ACCESS_EXECUTE)
+		       : result;
 }
 
 /* The interpreter behind "#!", as load_script() of fs/binfmt_script.c finds it. `line` holds all that the
@@ -147,9 +149,11 @@ static long check_interpreter(char line[LINE_MAXIMUM + 1], unsigned depth)
 
 static int is_program(const char *bytes, long count)
 {
-	enum { ELF_TYPE = 16, ELF_EXECUTABLE = 2, ELF_SHARED = 3, ELF_SMALLEST_HEADER = 52 };
+	enum { ELF_TYPE = 16, ELF_EXECUTABLE = 2, ELF_SHARED = 3, CLASS = 4, CLASS_64 = 2 };
 
-	return count >= ELF_SMALLEST_HEADER && text_starts_with(bytes, "\177ELF") &&
+	/* sizeof(Elf32_Ehdr), sizeof(Elf64_Ehdr) */
+	return count >= 52 && (count >= 64 || bytes[CLASS] != CLASS_64) &&
+	       text_starts_with(bytes, "\177ELF") &&
 	       (bytes[ELF_TYPE] == ELF_EXECUTABLE || bytes[ELF_TYPE] == ELF_SHARED);
 }
 
@@ -182,7 +186,10 @@ static long check_loader(long descriptor, const char *header)
 	unsigned long count = read_field(header, layout->entry_count, 2);
 	char entry[ENTRY_LENGTH], path[LINE_MAXIMUM];
 
-	for (; count > 0 && size <= ENTRY_LENGTH; count--, table += size) {
+	/* A shorter entry would not have what is read of it. */
+	if (size < layout->size + layout->width || size > ENTRY_LENGTH)
+		return 0;
+	for (; count > 0; count--, table += size) {
 		unsigned long length;
 
 		if (CALL5(NR_PREAD64, descriptor, entry, size, table, 0) != (long)size)

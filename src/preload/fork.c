@@ -58,6 +58,9 @@ static long lock_child(void)
 	int future = fork_partial ? 0 : LOCK_FUTURE;
 	long result = CALL1(NR_MLOCKALL, LOCK_CURRENT | LOCK_ONFAULT | future);
 
+	/* Before Linux 4.4: locked at the price of copies. */
+	if (result == -ERROR_INVALID && !(fork_flags & (CONTRACT_ON_FAULT | CONTRACT_STARTUP)))
+		return CALL1(NR_MLOCKALL, LOCK_CURRENT | future);
 	if (result < 0 || (fork_flags & CONTRACT_ON_FAULT))
 		return result;
 	result = lock_uncopied_mappings();
