@@ -8,11 +8,18 @@
 
 _Static_assert(sizeof(rlim_t) == sizeof(uint64_t), "prlimit() must be prlimit64");
 
+/* glibc's prlimit() takes an enumeration, musl's a number. */
+#ifdef __GLIBC__
+typedef enum __rlimit_resource limit_name;
+#else
+typedef int limit_name;
+#endif
+
 int limits_read(int resource, struct limit_pair *limit)
 {
 	struct rlimit now;
 
-	if (prlimit(0, (enum __rlimit_resource)resource, NULL, &now) != 0)
+	if (prlimit(0, (limit_name)resource, NULL, &now) != 0)
 		return -errno;
 	*limit = (struct limit_pair){now.rlim_cur, now.rlim_max};
 	return 0;
@@ -22,7 +29,7 @@ static int set_limit(int resource, const struct limit_pair *limit)
 {
 	struct rlimit wanted = {limit->soft, limit->hard};
 
-	return prlimit(0, (enum __rlimit_resource)resource, &wanted, NULL) == 0 ? 0 : -errno;
+	return prlimit(0, (limit_name)resource, &wanted, NULL) == 0 ? 0 : -errno;
 }
 
 int limits_write(int resource, const struct limit_pair *limit)
@@ -57,10 +64,9 @@ bool limits_may_set_hard(int resource, uint64_t hard)
 	return set_limit(resource, &before) == 0;
 }
 
-bool limits_lock_capability_honoured(void)
+static bool locks_without_a_limit(const void *page)
 {
-	static char page[16];
-	struct limit_pair before, zero;
+	struct limit_pair before = {0}, zero;
 	bool honoured;
 
 	if (limits_read(RLIMIT_MEMLOCK, &before) != 0)
@@ -69,7 +75,18 @@ bool limits_lock_capability_honoured(void)
 	if (set_limit(RLIMIT_MEMLOCK, &zero) != 0)
 		return false;
 	honoured = mlock(page, 1) == 0;
-	if (honoured)
-		munlock(page, 1);
 	return set_limit(RLIMIT_MEMLOCK, &before) == 0 && honoured;
+}
+
+bool limits_lock_capability_honoured(void)
+{
+	/* A mapping of its own that is only read: to lock it splits no other, and fills no page. */
+	void *page = mmap(NULL, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool honoured;
+
+	if (page == MAP_FAILED)
+		return false;
+	honoured = locks_without_a_limit(page);
+	munmap(page, 1);
+	return honoured;
 }
