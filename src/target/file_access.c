@@ -50,13 +50,6 @@ static bool may_execute(const char *path, const struct target_credentials *crede
 					 : mode_permits(status, credentials, S_IXOTH);
 }
 
-static bool may_read(const char *path, const struct target_credentials *credentials,
-		     const struct stat *status)
-{
-	return user_is_ours(credentials) ? kernel_permits(path, R_OK)
-					 : mode_permits(status, credentials, S_IROTH);
-}
-
 int file_access_check(const char *path, const struct target_credentials *credentials,
 		      struct file_facts *facts)
 {
@@ -81,7 +74,8 @@ int file_access_open(const char *path, const struct target_credentials *credenti
 {
 	cleanup_close int descriptor = -1;
 
-	if (!may_read(path, credentials, &facts->status))
+	/* Of this user open(2) itself will tell. */
+	if (!user_is_ours(credentials) && !mode_permits(&facts->status, credentials, S_IROTH))
 		return -EACCES;
 	/* O_NONBLOCK and O_NOCTTY: nothing may happen should it no longer be a regular file. */
 	descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
