@@ -58,7 +58,7 @@ static int probe(const struct arguments *arguments, struct rehearsal *rehearsal)
 		return failure_set(&rehearsal->failure, EXIT_NOT_LOCKED, 0, "mlockall",
 				   "memory cannot be locked");
 	return run_probe(&arguments->request, &rehearsal->facts, &rehearsal->plan,
-			 &rehearsal->facts, &rehearsal->failure);
+			 &rehearsal->failure);
 }
 
 static int prepare_method(const struct arguments *arguments, struct rehearsal *rehearsal)

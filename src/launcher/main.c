@@ -70,7 +70,7 @@ static int print_plan(const struct request *request, const struct facts *facts,
 }
 
 /* Returns only if COMMAND does not run. */
-static void launch(struct request *request, const struct facts *facts, const struct plan *plan,
+static void launch(struct request *request, struct facts *facts, const struct plan *plan,
 		   const struct identity *identity, struct failure *failure)
 {
 	if (plan->action == ACTION_REFUSE)

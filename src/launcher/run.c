@@ -129,17 +129,17 @@ static void print_warnings(struct request *request, const struct facts *facts,
 	}
 }
 
-int run_probe(const struct request *request, const struct facts *facts, const struct plan *plan,
-	      struct facts *probed, struct failure *failure)
+int run_probe(const struct request *request, struct facts *facts, const struct plan *plan,
+	      struct failure *failure)
 {
 	struct plan found = *plan;
 	const char *call;
 	int flags[2];
 	int result;
 
-	if (plan->action == ACTION_PRELOAD && helper_file_probe(&probed->helper) != HELPER_USABLE) {
+	if (plan->action == ACTION_PRELOAD && helper_file_probe(&facts->helper) != HELPER_USABLE) {
 		found.cause = CAUSE_HELPER;
-		remedy_describe(request, probed, &found, place_find(), failure);
+		remedy_describe(request, facts, &found, place_find(), failure);
 		return -1;
 	}
 	plan_lock_flags(request, plan, flags);
@@ -266,15 +266,12 @@ int run_prepare_method(const struct request *request, const struct facts *facts,
 
 /* Everything that can still go wrong with the lock. Returns 0; where COMMAND may run unlocked the
  * failure has been printed as its one warning; -1: it must not run. */
-static int prepare_lock(const struct request *request, const struct facts *facts,
-			const struct plan *plan, struct failure *failure)
+static int prepare_lock(const struct request *request, struct facts *facts, const struct plan *plan,
+			struct failure *failure)
 {
-	static struct facts probed; /* the stack may be small */
-
 	if (plan->action != ACTION_PRELOAD && plan->action != ACTION_INJECT)
 		return 0;
-	probed = *facts;
-	if (run_probe(request, facts, plan, &probed, failure) == 0 &&
+	if (run_probe(request, facts, plan, failure) == 0 &&
 	    run_prepare_method(request, facts, plan, failure) == 0) {
 		if (plan->warn_user_change && !request->guard)
 			warn_about_user_change(plan);
@@ -286,7 +283,7 @@ static int prepare_lock(const struct request *request, const struct facts *facts
 	return 0;
 }
 
-void run_command(struct request *request, const struct facts *facts, const struct plan *plan,
+void run_command(struct request *request, struct facts *facts, const struct plan *plan,
 		 const struct identity *identity, struct failure *failure)
 {
 	if (apply_memlock(request, plan, failure) != 0 || apply_attributes(request, failure) != 0)

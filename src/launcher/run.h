@@ -9,16 +9,16 @@
  * there are privileges, then the identity, then the probe under COMMAND's credentials, last the
  * environment and the backstop; and ends in execve(2). Returns only with *failure filled in: its
  * exit status is the launcher's. */
-void run_command(struct request *request, const struct facts *facts, const struct plan *plan,
+void run_command(struct request *request, struct facts *facts, const struct plan *plan,
 		 const struct identity *identity, struct failure *failure);
 
 /* The last two steps before execve(2), also for --check, which stops behind them.
  *
  * Under the credentials that COMMAND will have: what fails here would otherwise be found out by the
- * loader, which does not stop. `probed`, a copy of the facts, learns what became of the helper.
+ * loader, which does not stop. The facts learn what became of the helper.
  * Returns 0, or -1 with *failure. */
-int run_probe(const struct request *request, const struct facts *facts, const struct plan *plan,
-	      struct facts *probed, struct failure *failure);
+int run_probe(const struct request *request, struct facts *facts, const struct plan *plan,
+	      struct failure *failure);
 
 /* Puts the request into the environment, arms the backstop, starts the tracer (inject_abandon() ends
  * it). Returns 0, or -1 with *failure. */
