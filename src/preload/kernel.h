@@ -9,6 +9,8 @@
 #include "kernel_x86_64.h"
 #elif defined(__aarch64__) && defined(__LP64__)
 #include "kernel_aarch64.h"
+#elif defined(__riscv) && __riscv_xlen == 64 && defined(__LP64__)
+#include "kernel_riscv64.h"
 #elif defined(__i386__)
 #include "kernel_i386.h"
 #else
