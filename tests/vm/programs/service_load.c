@@ -1,0 +1,1 @@
+../../bench/programs/service_load.c
