@@ -24,8 +24,8 @@ export LC_ALL=C.UTF-8
 [ "${CI:-}" != true ] || export DUENDE_FORBID_SKIP=1
 
 quick_suites=(build unit lint documentation input fail_closed transparency chains)
-full_suites=(build unit lint fuzz documentation input fail_closed transparency chains exec_guard hold tracer
-    daemons libduende status check swap_device security fault cross)
+full_suites=(build unit lint fuzz documentation input fail_closed transparency chains exec_guard hold storms odd_kernels tracer
+    daemons libduende status check swap_device security coverage bench fault cross)
 # Inside of a container: what says nothing about the machine it runs on is left out.
 nested_suites=(build unit documentation input fail_closed transparency chains exec_guard hold tracer daemons cross)
 contained_suites=(packages containers check_containers docker kubernetes readme containers-bare vm)
@@ -106,7 +106,7 @@ needed_packages() {
     for file in tests/packages.d/*; do
         grep -hv '^#' "$file"
     done | sort -u
-    is_nested || grep -hv '^#' tests/containers/packages tests/vm/packages | sort -u
+    is_nested || grep -hv '^#' tests/bench/packages tests/containers/packages tests/vm/packages | sort -u
 }
 
 install_packages() {
@@ -166,6 +166,7 @@ suite_build() {
 
 suite_unit() {
     local folder program
+    check "valgrind finds nothing in the unit tests" unit_under_valgrind
     for folder in "$DUENDE_BUILD" "$DUENDE_ASAN_BUILD"; do
         for program in "$folder"/tests/test_*; do
             is_program "$program" || continue
@@ -192,6 +193,27 @@ bats_files() {
     sources tests | grep -E '\.bats$' || true
 }
 
+# One process for each file: the analyser needs much memory. Without optimisation: it takes inlined cleanups for reads of
+# what is not initialised (gcc 12).
+analyse_with_gcc() {
+    find src -name '*.c' -not -path 'src/preload/*' -print0 | sort -z |
+        xargs -0 -P "$(nproc)" -n 1 gcc -std=gnu17 -O0 -fanalyzer -Werror -D_GNU_SOURCE -DDUENDE_VERSION='""' \
+            -DDUENDE_HELPER_FOLDER='""' -Isrc -Isrc/libduende/include -c -o /dev/null
+    find src/preload -name '*.c' -print0 | sort -z |
+        xargs -0 -P "$(nproc)" -n 1 gcc -std=gnu17 -O0 -fanalyzer -Werror -ffreestanding -fno-builtin -fPIC -c -o /dev/null
+}
+
+# Under valgrind test_target does not end.
+unit_under_valgrind() {
+    local program
+    for program in "$DUENDE_BUILD"/tests/test_*; do
+        if is_program "$program" && [ "${program##*/}" != test_target ]; then
+            timeout 300 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+                --child-silent-after-fork=yes "$program" || return 1
+        fi
+    done
+}
+
 suite_lint() {
     local c_files shells
     mapfile -t c_files < <(sources src tests | grep -E '\.[ch]$')
@@ -199,6 +221,7 @@ suite_lint() {
     check "the C code is formatted" clang-format --dry-run -Werror "${c_files[@]}"
     check "clang-tidy finds nothing" tests/tidy.sh "$DUENDE_DYNAMIC_BUILD"
     check "clang-tidy finds nothing in the helper" tests/tidy_helper.sh
+    check "gcc's analyser finds nothing" analyse_with_gcc
     check "cppcheck finds nothing" cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
         --enable=warning,portability,performance --suppress=missingIncludeSystem \
         --suppress=normalCheckLevelMaxBranches -D__x86_64__ -D__LP64__ -DDUENDE_VERSION='""' \

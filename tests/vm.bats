@@ -121,6 +121,17 @@ run_scenario() {
     run_scenario swap-device
 }
 
+@test "in a machine where every capability can be had, containers refuse --swap-device with the remedy that makes the daemon serve" {
+    run "$BATS_TEST_DIRNAME/containers/compose-tree.sh"
+    assert_success
+    # --set is not needed for all rows, which take thrice as long.
+    run_scenario --set 'only=five mistakes|compose|podman|kubernetes' docker-swap-device
+}
+
+@test "in a machine with control groups of version 1 or of both, and a hidden or read-only /proc, programs are locked and figures are right" {
+    run_scenario odd-cgroups
+}
+
 @test "in a machine with a newer kernel, daemons of every kind carry swap, bare and locked" {
     run_scenario swap-daemons
 }

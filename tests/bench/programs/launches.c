@@ -128,6 +128,8 @@ static void become_realtime(void)
 {
 	struct sched_param priority = {.sched_priority = 1};
 
+	if (getenv("DUENDE_BENCH_QUICK") != NULL)
+		return;
 	if (sched_setscheduler(0, SCHED_FIFO, &priority) == 0) {
 		puts("realtime");
 		fflush(stdout);
