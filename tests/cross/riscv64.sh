@@ -57,7 +57,9 @@ int main(void)
 PROGRAM
     # In a subshell that becomes the program: process and parent are known before.
     (
-        printf -v request '2:%s:%x:%x:0:0:0:0:0:0:0:a:0:%x:9:%s/bin/true' "$1" "$BASHPID" "$$" ${#helper} "$helper"
+        # Of the version that src/preload/contract.h has.
+        version=$(sed -n 's/^#define CONTRACT_VERSION //p' src/preload/contract.h)
+        printf -v request '%s:%s:%x:%x:0:0:0:0:0:0:0:a:0:%x:9:%s/bin/true' "$version" "$1" "$BASHPID" "$$" ${#helper} "$helper"
         exec qemu-riscv64 -L $sysroot -E "LD_PRELOAD=$helper" -E "DUENDE_RUN_REQUEST=$request" "$program"
     )
 }
