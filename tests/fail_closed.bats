@@ -538,6 +538,18 @@ setup() {
     fails_closed "helper $copy" 'blank' "$REMEDY"
 }
 
+# musl's loader splits at every isspace(3).
+@test "the helper's path has a tabulator or a newline" {
+    local space
+
+    requires ipc_lock
+    options=(--method=preload)
+    for space in $'\t' $'\n'; do
+        private_pair "$own/a${space}pair"
+        fails_closed 'helper .*a\?pair' 'blank' "$REMEDY"
+    done
+}
+
 @test "the helper's path has a colon" {
     requires ipc_lock
     private_pair "$own/a:pair"

@@ -124,8 +124,8 @@ static enum helper_state inspect(struct helper_file *helper, enum abi abi, bool 
 		return HELPER_WRONG_ABI;
 	if (facts.contract_version != CONTRACT_VERSION)
 		return HELPER_WRONG_VERSION;
-	/* $ORIGIN, $LIB and $PLATFORM are expanded by glibc's loader. */
-	if (strpbrk(helper->path, " :$") != NULL)
+	/* $ORIGIN, $LIB and $PLATFORM are expanded by glibc's loader; musl's splits at every isspace(3). */
+	if (strpbrk(helper->path, " \t\n\v\f\r:$") != NULL)
 		return HELPER_UNUSABLE_PATH;
 	return HELPER_USABLE;
 }

@@ -27,8 +27,9 @@ struct helper_file {
 
 /* Looks beside the launcher (/proc/self/exe), then in the library folder relative to it; never in
  * the environment. `given` (--helper=FILE) replaces the search. `privileged`: the file must be
- * owned by root and not be writable by group or others. `owner_unmapped`: in a user namespace root
- * of the host has no ID; the overflow ID is accepted if the launcher itself has it too. */
+ * owned by root and not be writable by group or others, nor lie below a folder that everybody may write
+ * to. `user_namespace`: in one root of the host has no ID; the overflow ID is accepted if the launcher
+ * itself has it too. */
 void helper_file_find(const char *given, enum abi abi, bool privileged, bool user_namespace,
 		      struct helper_file *helper);
 
