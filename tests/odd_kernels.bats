@@ -198,6 +198,15 @@ own_file() { with_proc "mount --bind $2 /proc/\$\$/$1"; }
     done
 }
 
+@test "a /proc without meminfo: a reserve is taken, and one larger than the memory of the machine is refused" {
+    ways=("--method=preload locked")
+    with_proc 'umount -l /proc && mount -t proc -o subset=pid proc /proc'
+    options=(--quiet --reserve=4M)
+    locked
+    options=(--quiet "--reserve=$(awk '/^MemTotal:/ { print $2 + 1024 }' /proc/meminfo)K")
+    refused 'more than there is free memory$'
+}
+
 @test "hidepid=2: --status says of another user's process that it cannot tell, and of one's own what is true" {
     local own=("setpriv" --reuid=1000 --regid=1000 --clear-groups)
 

@@ -26,9 +26,8 @@ struct pending_timer {
 };
 
 /* Adds both to `environ`. The request's flags come from `request` and `plan`; `remedy` goes along
- * for the helper's messages. `alarm_deadline` (CLOCK_MONOTONIC, nanoseconds, 0: none) and
- * `alarm_interval` (microseconds) are those of a timer to be given back. Returns 0 or -ENOMEM,
- * -errno of reading /proc. */
+ * for the helper's messages. `timer` is to be given back. Returns 0 or -ENOMEM, -errno of reading
+ * /proc. */
 int environment_add_request(const struct request *request, const struct facts *facts,
 			    const struct plan *plan, const char *remedy,
 			    const struct pending_timer *timer);

@@ -66,8 +66,10 @@ static void add_cause(struct message *message, const struct outcome *outcome, co
 		message_add(message, ": ");
 		message_add(message, outcome->cause);
 	}
-	message_add_size(message, ": VmSize ", outcome->virtual_kib);
-	message_add_size(message, ", RLIMIT_MEMLOCK ", outcome->limit_kib);
+	if (outcome->virtual_kib > 0) { /* 0: it failed before they were read */
+		message_add_size(message, ": VmSize ", outcome->virtual_kib);
+		message_add_size(message, ", RLIMIT_MEMLOCK ", outcome->limit_kib);
+	}
 	if (outcome->limited && remedy[0] != '\0') {
 		message_add(message, "; ");
 		message_add(message, remedy);

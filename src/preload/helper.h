@@ -43,6 +43,8 @@ hidden int text_starts_with(const char *text, const char *start);
 hidden number text_number(const char **cursor, unsigned base);
 /* Value in kB of the line "NAME:" in a file; 0: there is none. */
 hidden number file_field(const char *path, const char *name);
+/* The same of /proc/meminfo; where that is hidden the memory of the machine, LIMIT_INFINITE: not known. */
+hidden number memory_field(const char *name);
 /* Value in kB behind "NAME:" at the start of a line; 0 if it is another line. */
 hidden int text_field(const char *line, const char *name, number *value);
 

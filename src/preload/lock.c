@@ -37,13 +37,26 @@ number file_field(const char *path, const char *name)
 	return value;
 }
 
+/* systemd's ProcSubset=pid hides /proc/meminfo. sysinfo(2) knows how much memory there is, not how much of it is
+ * available. */
+number memory_field(const char *name)
+{
+	enum { TOTAL = 4, UNIT = 13 }; /* struct sysinfo, counted in longs: totalram, mem_unit */
+	unsigned long figures[16] = {0};
+	number kib = file_field("/proc/meminfo", name);
+
+	if (kib == 0 && CALL1(NR_SYSINFO, figures) == 0)
+		kib = (number)figures[TOTAL] * (unsigned)figures[UNIT] >> 10;
+	return kib != 0 ? kib : LIMIT_INFINITE;
+}
+
 /* An address sanitizer's shadow is 14 TB of private writable memory, reserved but never touched: to
  * make it resident ends in the OOM killer, and not only for us. */
 static int exceeds_memory(void)
 {
 	number data = file_field("/proc/self/status", "VmData:");
 
-	return data > LARGE_KIB && data > file_field("/proc/meminfo", "MemTotal:");
+	return data > LARGE_KIB && data > memory_field("MemTotal:");
 }
 
 static int fail(struct outcome *outcome, const char *call, long error, const char *cause)

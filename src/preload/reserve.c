@@ -46,7 +46,7 @@ const char *reserve_take(number kib)
 	if (bytes >> 10 != kib)
 		return "it is more than this program can address";
 	/* The OOM killer would come, and not for us alone. */
-	if (kib > file_field("/proc/meminfo", "MemAvailable:"))
+	if (kib > memory_field("MemAvailable:"))
 		return "it is more than there is free memory";
 	return take(bytes);
 }
