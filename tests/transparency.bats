@@ -477,3 +477,32 @@ print(client.recv(100).decode().strip())' "$scratch/socket") || fail "no answer:
     run -0 sed -n 's/^process \([0-9]*\) .* group \1 session \1 .*/leader/p' "$scratch/launched.report"
     assert_output leader
 }
+
+@test "arguments and environment that leave no room for the request: COMMAND runs, with a warning; required it does not" {
+    requires root
+    requires ipc_lock
+    cat >"$scratch/fill.py" <<-'END'
+		import os, subprocess, sys
+		def start(size, *options):
+		    pieces = {f"FILL{i}": "x" * 100000 for i in range(size // 100000)}
+		    try:
+		        return subprocess.run([sys.argv[1], "--no-config", *options], env={**pieces, "REST": "x" * (size % 100000)},
+		                              capture_output=True, text=True)
+		    except OSError:
+		        return None
+		fits, too_large = 0, 8 << 20
+		while too_large - fits > 1:
+		    size = (fits + too_large) // 2
+		    fits, too_large = (size, too_large) if start(size, "--version") else (fits, size)
+		# Its own arguments may be longer than those of COMMAND.
+		free = start(fits - 100, "--", "/bin/true")
+		print(free.returncode, free.stderr)
+		required = start(fits - 100, "--required", "--", "/bin/true")
+		print(required.returncode, required.stderr)
+	END
+    run -0 python3 "$scratch/fill.py" "$DUENDE"
+    assert_line --regexp '^0 '
+    assert_line --regexp 'warning: memory is not locked: .* does not fit'
+    assert_line --regexp '^126 '
+    assert_line --partial 'Argument list too long'
+}

@@ -213,6 +213,14 @@ static int prepare_preload(const struct request *request, const struct facts *fa
 	return 0;
 }
 
+/* What the helper is told takes room that COMMAND's arguments and environment may need all of (execve(2), E2BIG). */
+static bool leave_out_request(const struct request *request)
+{
+	struct enclosing_request own = {0};
+
+	return errno == E2BIG && !request->required && environment_remove_enclosing_request(&own);
+}
+
 static void execute(const struct request *request, const struct target *target,
 		    struct failure *failure)
 {
@@ -222,6 +230,12 @@ static void execute(const struct request *request, const struct target *target,
 		request->command[0] = (char *)request->argv0;
 	execve(path, request->command, environ);
 	inject_abandon();
+	if (leave_out_request(request)) {
+		message_warning(
+			"memory is not locked: the request to the helper does not fit beside "
+			"COMMAND's arguments and environment");
+		execve(path, request->command, environ);
+	}
 	run_describe_exec_error(target, errno, failure);
 }
 
