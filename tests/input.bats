@@ -1068,7 +1068,7 @@ writes_valid_json() {
         assert_status 0 "$name"
         printf '%s\0%s\0' "./$name" "$output" >>reports
     done
-    # Bytes beyond ASCII are written as the character of their number.
+    # UTF-8 is written as it is, a byte that is none as the character of its number, as --check and --status do.
     python3 - <<-'END' || fail "$(tr '\0' '\n' <reports)"
 		import json
 		def pairs(found):
@@ -1077,8 +1077,12 @@ writes_valid_json() {
 		fields = open("reports", "rb").read().split(b"\0")[:-1]
 		assert len(fields) == 18
 		for name, text in zip(fields[::2], fields[1::2]):
-		    report = json.loads(text.decode("ascii"), object_pairs_hook=pairs)
-		    assert report["command"].encode("latin-1") == name, (name, report)
+		    report = json.loads(text.decode("utf-8"), object_pairs_hook=pairs)
+		    try:
+		        expected = name.decode("utf-8")
+		    except UnicodeDecodeError:
+		        expected = name.decode("latin-1")
+		    assert report["command"] == expected, (name, report)
 	END
 }
 

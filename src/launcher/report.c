@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/report.h"
 
+#include "common/json.h"
 #include "common/printable.h"
 #include "common/size.h"
 #include "launcher/remedy.h"
@@ -11,32 +12,9 @@
 
 /* Both forms come from the same calls, so that neither can know more than the other. */
 struct report {
-	bool json;
-	unsigned count; /* fields written so far */
+	bool as_json;
+	struct json json;
 };
-
-/* JSON strings are UTF-8 (RFC 8259); paths are bytes. What is not ASCII is written as \u00XX. */
-static void write_json_string(const char *text)
-{
-	putchar('"');
-	for (const unsigned char *byte = (const unsigned char *)text; *byte != '\0'; byte++) {
-		if (*byte == '"' || *byte == '\\')
-			printf("\\%c", *byte);
-		else if (*byte < 0x20 || *byte >= 0x7f)
-			printf("\\u%04x", *byte);
-		else
-			putchar(*byte);
-	}
-	putchar('"');
-}
-
-static void begin_field(struct report *report, const char *name)
-{
-	if (report->json)
-		printf("%s\"%s\":", report->count++ ? "," : "{", name);
-	else
-		printf("%-12s ", name);
-}
 
 static void write_field(struct report *report, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -49,12 +27,11 @@ static void write_field(struct report *report, const char *name, const char *for
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	begin_field(report, name);
-	if (report->json) {
-		write_json_string(text);
+	if (report->as_json) {
+		json_string(&report->json, name, text);
 	} else {
 		printable_make(text);
-		printf("%s\n", text);
+		printf("%-12s %s\n", name, text);
 	}
 }
 
@@ -146,10 +123,8 @@ static void write_step(struct report *report, unsigned *number, const char *form
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (report->json) {
-		if (*number > 0)
-			putchar(',');
-		write_json_string(text);
+	if (report->as_json) {
+		json_string(&report->json, NULL, text);
 	} else {
 		printable_make(text);
 		printf("  %u. %s\n", *number + 1, text);
@@ -201,8 +176,10 @@ static void write_steps(struct report *report, const struct request *request,
 	char soft[SIZE_TEXT_LENGTH], hard[SIZE_TEXT_LENGTH];
 	unsigned number = 0;
 
-	begin_field(report, "steps");
-	putchar(report->json ? '[' : '\n');
+	if (report->as_json)
+		json_begin_array(&report->json, "steps");
+	else
+		puts("steps");
 	if (plan->action != ACTION_REFUSE) {
 		if (plan->set_memlock)
 			write_step(report, &number, "set RLIMIT_MEMLOCK to %s:%s",
@@ -215,8 +192,8 @@ static void write_steps(struct report *report, const struct request *request,
 		write_lock_steps(report, &number, request, plan);
 		write_step(report, &number, "execve %s", facts->target.path);
 	}
-	if (report->json)
-		putchar(']');
+	if (report->as_json)
+		json_end_array(&report->json);
 }
 
 static void write_verdict(struct report *report, const struct plan *plan,
@@ -243,8 +220,10 @@ static void write_verdict(struct report *report, const struct plan *plan,
 int report_plan(const struct request *request, const struct facts *facts, const struct plan *plan,
 		const struct failure *failure)
 {
-	struct report report = {.json = request->json};
+	struct report report = {.as_json = request->json, .json = {.stream = stdout}};
 
+	if (report.as_json)
+		json_begin_object(&report.json, NULL);
 	/* Nothing else has been looked at then. */
 	if (plan->action == ACTION_EXECUTE_AND_FAIL) {
 		write_field(&report, "command", "%s",
@@ -254,7 +233,9 @@ int report_plan(const struct request *request, const struct facts *facts, const 
 		write_steps(&report, request, facts, plan);
 	}
 	write_verdict(&report, plan, failure);
-	if (report.json)
-		puts("}");
+	if (report.as_json) {
+		json_end_object(&report.json);
+		putchar('\n');
+	}
 	return fflush(stdout) != 0 || ferror(stdout) ? -errno : 0;
 }
