@@ -85,6 +85,7 @@ refuses_wrong_options() {
     refuses 125 "unknown or ambiguous option '--nonsense'" --nonsense
     refuses 125 "unknown option '-z'" -z
     refuses 125 "unknown option '-z'" -rz
+    refuses 125 "unknown option '-z'" --required -zr
     refuses 125 "option '--required=yes' takes no argument" --required=yes
     refuses 125 "option '--dry-run=1' takes no argument" --dry-run=1
     refuses 125 '--lock: .everything.*full, startup or on-fault is expected' --lock=everything

@@ -114,6 +114,16 @@ static enum options_result usage_error(void)
 	return OPTIONS_ERROR;
 }
 
+/* As all short options have. Of a short one that is unknown the text may be the argument before: getopt(3) has not done
+ * with its own. */
+static bool has_long_form(int option)
+{
+	for (const struct option *entry = long_options; entry->name != NULL; entry++)
+		if (entry->val == option)
+			return true;
+	return false;
+}
+
 /* getopt_long(3) would print argv[0], which may be anything or nothing. */
 static enum options_result unknown_option(int argc, char **argv, int result)
 {
@@ -121,7 +131,7 @@ static enum options_result unknown_option(int argc, char **argv, int result)
 
 	if (result == ':')
 		message_error("option '%s' needs an argument", text);
-	else if (optopt != 0 && optopt < 128 && strncmp(text, "--", 2) != 0)
+	else if (optopt != 0 && optopt < 128 && !has_long_form(optopt))
 		message_error("unknown option '-%c'", optopt);
 	else if (optopt != 0)
 		message_error("option '%s' takes no argument", text);
