@@ -250,8 +250,11 @@ TABLE
     requires groff
     local page
 
-    for page in "$MANUAL" "$CONF_MANUAL"; do
+    for page in man/*; do
         run mandoc -T lint "$page"
+        assert_output ''
+        # A request that does not begin its line is printed.
+        run grep -nE '\.(B|I|BR|RB|IR|BI|RI) ' <(rendered "$page")
         assert_output ''
         run bash -c 'groff -ww -t -man -T utf8 "$1" >/dev/null' - "$page"
         assert_output ''
