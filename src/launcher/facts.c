@@ -81,15 +81,15 @@ static void assume_ordinary_program(struct target *target)
 }
 
 /* A path for execve(2) is not searched for, even without a slash. */
-static int inspect_target(const struct request *request,
-			  const struct target_credentials *credentials, struct target *target)
+static void inspect_target(const struct request *request,
+			   const struct target_credentials *credentials, struct target *target)
 {
 	if (request->guard)
-		return target_inspect(request->guard_path, "", credentials, target);
-	if (request->command[0] != NULL)
-		return target_inspect(request->command[0], getenv("PATH"), credentials, target);
-	assume_ordinary_program(target);
-	return 0;
+		target_inspect(request->guard_path, "", credentials, target);
+	else if (request->command[0] != NULL)
+		target_inspect(request->command[0], getenv("PATH"), credentials, target);
+	else
+		assume_ordinary_program(target);
 }
 
 /* --- behind a swap device --- */
@@ -120,12 +120,30 @@ static enum abi helper_abi(const struct target *target)
 	return is_known ? target->elf.abi : abi_native();
 }
 
-int facts_gather(const struct request *request, const struct identity *identity,
-		 struct facts *facts, struct failure *failure)
+/* All that matters where COMMAND is executed. */
+static void gather_for_launch(const struct request *request, struct facts *facts)
+{
+	char label[256];
+
+	gather_limits(request, facts);
+	if (!request->lock_memory)
+		return;
+	/* Of another error than that it is not there the probe will tell. */
+	facts->proc_available = access("/proc/self/smaps", F_OK) == 0 || errno != ENOENT;
+	facts->timer_discarded = is_timer_discarded();
+	facts->security_module_may_scrub = security_module_may_scrub(label);
+	helper_file_find(request->helper, helper_abi(&facts->target),
+			 facts->privileges.effective_user == 0 || facts->privileges.elevated,
+			 facts->privileges.user_namespace, &facts->helper);
+	facts->inject_available = may_trace(&facts->target);
+	if (request->swap_device && !request->guard)
+		gather_memory(request, facts);
+}
+
+void facts_gather(const struct request *request, const struct identity *identity,
+		  struct facts *facts)
 {
 	struct target_credentials credentials;
-	char label[256];
-	int result;
 
 	*facts = (struct facts){0};
 	privileges_read(&facts->privileges);
@@ -136,25 +154,16 @@ int facts_gather(const struct request *request, const struct identity *identity,
 		.group = identity ? identity->group : facts->privileges.effective_group,
 		.no_new_privileges = facts->privileges.no_new_privileges,
 	};
-	result = inspect_target(request, &credentials, &facts->target);
-	/* An error that has passed when execve(2) looks (ENOMEM, EINTR) would let it run unlocked without a word. */
-	if (!request->required && (result != 0 || facts->target.exec_error != 0))
-		result = inspect_target(request, &credentials, &facts->target);
-	if (result != 0)
-		return failure_set(failure, EXIT_USAGE, ENOMEM, "malloc", "inspection");
-	if (facts->target.kind == TARGET_ABSENT)
-		return 0;
-	gather_limits(request, facts);
-	if (!request->lock_memory)
-		return 0;
-	facts->proc_available = access("/proc/self/smaps", F_OK) == 0;
-	facts->timer_discarded = is_timer_discarded();
-	facts->security_module_may_scrub = security_module_may_scrub(label);
-	helper_file_find(request->helper, helper_abi(&facts->target),
-			 facts->privileges.effective_user == 0 || facts->privileges.elevated,
-			 facts->privileges.user_namespace, &facts->helper);
-	facts->inject_available = may_trace(&facts->target);
-	if (request->swap_device && !request->guard)
-		gather_memory(request, facts);
-	return 0;
+	inspect_target(request, &credentials, &facts->target);
+	/* An error may have passed when execve(2) looks. */
+	if (!request->required && facts->target.exec_error != 0)
+		inspect_target(request, &credentials, &facts->target);
+	if (facts->target.kind != TARGET_ABSENT)
+		gather_for_launch(request, facts);
+}
+
+void facts_doubt_inspection(const struct request *request, struct facts *facts)
+{
+	facts->target.kind = TARGET_UNKNOWN;
+	gather_for_launch(request, facts);
 }

@@ -69,16 +69,24 @@ static int print_plan(const struct request *request, const struct facts *facts,
 		       : 0;
 }
 
+/* Only execve(2) knows what it will say (binfmt_misc, a filter that has misled the inspection), and what it starts must
+ * not run unlocked without a word. */
+static void try_all_the_same(const struct request *request, struct facts *facts, struct plan *plan)
+{
+	facts_doubt_inspection(request, facts);
+	plan_make(request, facts, plan);
+}
+
 /* Returns only if COMMAND does not run. */
-static void launch(struct request *request, struct facts *facts, const struct plan *plan,
+static void launch(struct request *request, struct facts *facts, struct plan *plan,
 		   const struct identity *identity, struct failure *failure)
 {
+	if (plan->action == ACTION_EXECUTE_AND_FAIL && !request->required &&
+	    facts->target.path[0] != '\0')
+		try_all_the_same(request, facts, plan);
 	if (plan->action == ACTION_REFUSE)
 		remedy_describe(request, facts, plan, place_find(), failure);
-	else if (plan->action == ACTION_EXECUTE_AND_FAIL &&
-		 (request->required || facts->target.path[0] == '\0'))
-		/* Not tried: if the file appeared in this moment, it would run unlocked. And without a path
-		 * there is nothing to try. */
+	else if (plan->action == ACTION_EXECUTE_AND_FAIL)
 		run_describe_exec_error(&facts->target, facts->target.exec_error, failure);
 	else
 		run_command(request, facts, plan, identity, failure);
@@ -194,8 +202,7 @@ static int plan_and_launch(struct request *request, struct failure *failure)
 		return EXIT_USAGE;
 	if (request->mode == MODE_CHECK)
 		return check_command(request, has_identity ? &identity : NULL, failure);
-	if (facts_gather(request, has_identity ? &identity : NULL, &facts, failure) != 0)
-		return EXIT_USAGE;
+	facts_gather(request, has_identity ? &identity : NULL, &facts);
 	plan_make(request, &facts, &plan);
 	if (request->dry_run)
 		return print_plan(request, &facts, &plan);

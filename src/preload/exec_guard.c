@@ -36,6 +36,7 @@ exported int execveat(int folder, const char *path, strings arguments, strings e
 enum {
 	ERROR_NOT_FOUND = 2,	  /* ENOENT */
 	ERROR_TOO_BIG = 7,	  /* E2BIG */
+	ERROR_BAD_DESCRIPTOR = 9, /* EBADF */
 	ERROR_NOT_EXECUTABLE = 8, /* ENOEXEC */
 	ERROR_ACCESS = 13,	  /* EACCES */
 	ERROR_FAULT = 14,
@@ -119,15 +120,35 @@ void exec_guard_remove(void)
 
 static long check_file(const char *path, unsigned depth);
 
-/* With the effective IDs, as execve(2); kernels before 5.8 can only be asked about the real ones. */
+/* What execve(2) too says of a path. Any other error is the answer of a seccomp filter or of an odd kernel to this call, or will
+ * have passed by then: it is not handed to the program, the launcher finds out. */
+static int is_certain(long result)
+{
+	switch (-result) {
+	case ERROR_NOT_FOUND:
+	case ERROR_BAD_DESCRIPTOR:
+	case ERROR_ACCESS:
+	case ERROR_FAULT:
+	case ERROR_NO_DEVICE:
+	case ERROR_NOT_A_FOLDER:
+	case ERROR_NAME_TOO_LONG:
+	case ERROR_LOOP:
+	case ERROR_TIMED_OUT:
+	case ERROR_STALE:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* With the effective IDs, as execve(2); kernels before 5.8, and filters as old, can only be asked about the real ones. */
 static long may_execute(int folder, const char *path)
 {
 	long result = CALL4(NR_FACCESSAT2, folder, path, ACCESS_EXECUTE, AT_EFFECTIVE);
 
-	/* EPERM is that of a seccomp filter older than the call (access(2) has none for this). */
-	return result == -ERROR_NOT_IMPLEMENTED || result == -ERROR_PERMISSION
-		       ? CALL3(NR_FACCESSAT, folder, path, ACCESS_EXECUTE)
-		       : result;
+	if (result < 0 && !is_certain(result))
+		result = CALL3(NR_FACCESSAT, folder, path, ACCESS_EXECUTE);
+	return result == 0 || is_certain(result) ? result : 0;
 }
 
 /* The interpreter behind "#!", as load_script() of fs/binfmt_script.c finds it. `line` holds all that the
@@ -226,7 +247,9 @@ static long check_content(const char *path, unsigned depth)
 	if (descriptor < 0)
 		return 0; /* executable but not readable: the launcher decides */
 	result = CALL3(NR_READ, descriptor, line, LINE_MAXIMUM);
-	if (result >= 0) {
+	if (result < 0) {
+		result = 0; /* the same */
+	} else {
 		line[result] = '\0';
 		if (is_program(line, result))
 			result = check_loader(descriptor, line);
@@ -251,10 +274,11 @@ static long check_file(const char *path, unsigned depth)
 	} status = {{0}};
 	long result = may_execute(AT_CURRENT_DIRECTORY, path);
 
-	if (result == 0)
-		result = CALL4(NR_STAT, AT_CURRENT_DIRECTORY, path, &status, 0);
 	if (result < 0)
 		return result;
+	result = CALL4(NR_STAT, AT_CURRENT_DIRECTORY, path, &status, 0);
+	if (result < 0)
+		return is_certain(result) ? result : 0;
 	if ((status.halves[STAT_MODE / 4] & FORMAT_MASK) != FORMAT_REGULAR)
 		return -ERROR_ACCESS;
 	return check_content(path, depth);

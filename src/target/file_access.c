@@ -28,14 +28,37 @@ static bool mode_permits(const struct stat *status, const struct target_credenti
 	return others != 0;
 }
 
-/* Asks the kernel, which knows access control lists, capabilities and security modules. */
+/* Errors that execve(2) gives for the same path. Any other is the answer of a seccomp filter or of an odd kernel to this
+ * call, or will have passed when execve() looks. */
+static bool is_certain(int error)
+{
+	switch (error) {
+	case EACCES:
+	case ENOENT:
+	case ENOTDIR:
+	case ELOOP:
+	case ENAMETOOLONG:
+	case ESTALE:
+	case ENODEV:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Asks the kernel, which knows access control lists, capabilities and security modules. A filter that is older than
+ * faccessat2(2), which faccessat(3) calls whatever the flags are, may answer anything: access(2) is believed too where
+ * real and effective IDs are the same. */
 static bool kernel_permits(const char *path, int mode)
 {
+	bool same_ids = getuid() == geteuid() && getgid() == getegid();
+
 	if (faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0)
 		return true;
-	/* access(2) has no EPERM for these modes: it is a seccomp filter older than faccessat2(2),
-	 * which glibc's faccessat(3) calls whatever the flags are. */
-	return errno == EPERM && access(path, mode) == 0;
+	if (!same_ids && is_certain(errno))
+		return false;
+	return access(path, mode) == 0 || !is_certain(errno);
 }
 
 static bool user_is_ours(const struct target_credentials *credentials)
@@ -59,8 +82,13 @@ int file_access_check(const char *path, const struct target_credentials *credent
 	 * where it is the current directory (kernel fs/exec.c open_exec()). */
 	if (path[0] == '\0')
 		return EACCES;
-	if (stat(path, &facts->status) != 0)
-		return errno;
+	if (stat(path, &facts->status) != 0) {
+		if (is_certain(errno))
+			return errno;
+		/* Nothing is known but what open(2) may tell; execve(2) decides. */
+		*facts = (struct file_facts){.status.st_mode = S_IFREG | 0555};
+		return 0;
+	}
 	if (!S_ISREG(facts->status.st_mode))
 		return EACCES;
 	facts->mount_flags = statvfs(path, &mount) == 0 ? mount.f_flag : 0;

@@ -14,7 +14,8 @@ struct file_facts {
 /* Judges a file as execve(2) does before it looks at its content: COMMAND, "#!" interpreter and ELF
  * interpreter alike. Returns 0, or the errno (positive) that execve(2) is bound to answer:
  * EACCES: not a regular file, no permission, a noexec mount, or an empty path;
- * others: stat(2). */
+ * ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, ESTALE, ENODEV, ETIMEDOUT: stat(2).
+ * An error that is no answer about the file, such as a seccomp filter's, foresees nothing: 0. */
 int file_access_check(const char *path, const struct target_credentials *credentials,
 		      struct file_facts *facts);
 

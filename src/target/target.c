@@ -26,6 +26,12 @@ static void refuse(struct target *target, int error, const char *culprit)
 	copy_path(target->culprit, culprit);
 }
 
+static void cannot_read(struct target *target, int error)
+{
+	target->kind = TARGET_UNREADABLE;
+	target->read_error = -error;
+}
+
 static bool starts_with(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -73,11 +79,17 @@ static int loader_error(const struct target *target, const struct target_credent
 	return 0;
 }
 
+/* An error that does not say that it is absent is that of a seccomp filter: execve(2) finds out. */
+static bool may_exist(const char *path)
+{
+	return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 static void inspect_loader(const struct target_credentials *credentials, struct target *target)
 {
 	const char *interpreter = target->elf.interpreter;
 
-	target->interpreter_known = is_known_loader(interpreter) && access(interpreter, F_OK) == 0;
+	target->interpreter_known = is_known_loader(interpreter) && may_exist(interpreter);
 	if (kernel_loads(target->elf.abi)) {
 		int error = loader_error(target, credentials);
 
@@ -93,7 +105,9 @@ static void inspect_elf(int descriptor, const struct target_credentials *credent
 
 	if (error != 0) {
 		memset(&target->elf, 0, sizeof(target->elf));
-		target->kind = error == -ENOEXEC ? TARGET_UNKNOWN : TARGET_UNREADABLE;
+		target->kind = TARGET_UNKNOWN;
+		if (error != -ENOEXEC)
+			cannot_read(target, error);
 		return;
 	}
 	target->kind = target->elf.has_interpreter ? TARGET_DYNAMIC : TARGET_STATIC;
@@ -113,9 +127,9 @@ static int read_script(int descriptor, struct script *script)
 	return length < 0 ? -errno : script_parse(line, (size_t)length, script);
 }
 
-/* Inspects target->program, one link of the chain. Returns 1 if it is a script, target->program
- * then being its interpreter, 0 if the chain ends here, or -ENOMEM. */
-static int inspect_link(const struct target_credentials *credentials, struct target *target)
+/* Inspects target->program, one link of the chain. Returns true if it is a script, target->program
+ * then being its interpreter, false if the chain ends here. */
+static bool inspect_link(const struct target_credentials *credentials, struct target *target)
 {
 	cleanup_close int descriptor = -1;
 	struct file_facts facts;
@@ -126,7 +140,7 @@ static int inspect_link(const struct target_credentials *credentials, struct tar
 	if (error != 0 || target->script_depth > SCRIPT_DEPTH_MAXIMUM) {
 		refuse(target, error != 0 ? error : ELOOP,
 		       error != 0 ? target->program : target->path);
-		return 0;
+		return false;
 	}
 	copy_path(target->culprit, target->program);
 	descriptor = file_access_open(target->program, credentials, &facts);
@@ -137,29 +151,23 @@ static int inspect_link(const struct target_credentials *credentials, struct tar
 	if (error == 0) {
 		copy_path(target->program, script.interpreter);
 		target->script_depth++;
-		return 1;
+		return true;
 	}
-	if (error == -ENOMEM)
-		return -ENOMEM;
 	if (error == -ENOEXEC)
 		inspect_elf(descriptor, credentials, target);
 	else
-		target->kind = TARGET_UNREADABLE;
-	return 0;
+		cannot_read(target, error);
+	return false;
 }
 
-static int inspect_file(const char *path, const struct target_credentials *credentials,
-			struct target *target)
+static void inspect_file(const char *path, const struct target_credentials *credentials,
+			 struct target *target)
 {
-	int result;
-
 	memset(target, 0, sizeof(*target));
 	copy_path(target->path, path);
 	copy_path(target->program, path);
-	do
-		result = inspect_link(credentials, target);
-	while (result > 0);
-	return result;
+	while (inspect_link(credentials, target))
+		;
 }
 
 /* As far as execvp(3) is concerned a file without its interpreter is as good as absent, but a
@@ -171,15 +179,14 @@ static bool tells_more(const struct target *target, int remembered)
 	return target->exec_error == EACCES && remembered != EACCES;
 }
 
-static int inspect_nothing(int error, const char *command, struct target *target)
+static void inspect_nothing(int error, const char *command, struct target *target)
 {
 	memset(target, 0, sizeof(*target));
 	refuse(target, error, command);
-	return 0;
 }
 
-int target_inspect(const char *command, const char *search_path,
-		   const struct target_credentials *credentials, struct target *target)
+void target_inspect(const char *command, const char *search_path,
+		    const struct target_credentials *credentials, struct target *target)
 {
 	struct lookup lookup;
 	char path[PATH_MAX];
@@ -187,21 +194,23 @@ int target_inspect(const char *command, const char *search_path,
 	int refused_error = 0;
 	int found = lookup_start(&lookup, command, search_path);
 
-	if (found != 0)
-		return inspect_nothing(-found, command, target);
+	if (found != 0) {
+		inspect_nothing(-found, command, target);
+		return;
+	}
 	while ((found = lookup_next(&lookup, path)) > 0) {
-		int error = inspect_file(path, credentials, target);
-
-		if (error != 0 || strchr(command, '/') != NULL ||
-		    !lookup_goes_on(target->exec_error))
-			return error;
+		inspect_file(path, credentials, target);
+		if (strchr(command, '/') != NULL || !lookup_goes_on(target->exec_error))
+			return;
 		if (tells_more(target, refused_error)) {
 			refused_error = target->exec_error;
 			copy_path(refused, path);
 		}
 	}
 	if (found < 0)
-		return inspect_nothing(-found, command, target);
-	return refused_error != 0 ? inspect_file(refused, credentials, target)
-				  : inspect_nothing(ENOENT, command, target);
+		inspect_nothing(-found, command, target);
+	else if (refused_error != 0)
+		inspect_file(refused, credentials, target);
+	else
+		inspect_nothing(ENOENT, command, target);
 }

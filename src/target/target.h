@@ -13,7 +13,7 @@
 enum target_kind {
 	TARGET_DYNAMIC,	   /* ELF with a program interpreter that honours LD_PRELOAD */
 	TARGET_STATIC,	   /* ELF without one: also static-pie, and a dynamic loader run by hand */
-	TARGET_UNREADABLE, /* executable but not readable: nobody can say */
+	TARGET_UNREADABLE, /* executable but not readable (read_error): nobody can say */
 	TARGET_UNKNOWN,	   /* neither ELF nor "#!": only execve() knows (binfmt_misc, or ENOEXEC) */
 	TARGET_ABSENT,	   /* execve() will fail with exec_error */
 };
@@ -23,6 +23,7 @@ struct target {
 	/* errno that execve(2) is bound to answer (ENOENT, EACCES, ELOOP, …); 0 if none is
 	 * foreseen. */
 	int exec_error;
+	int read_error; /* of TARGET_UNREADABLE: errno of open(2) or read(2); EACCES: no permission */
 	/* For messages: the file that exec_error is about (COMMAND itself, a "#!" interpreter or
 	 * the ELF interpreter), or the last file of the chain. */
 	char culprit[PATH_MAX];
@@ -78,9 +79,8 @@ int target_lookup(const char *command, const char *search_path, char path[PATH_M
 /* Finds COMMAND as target_lookup() does, but judges for `credentials` and, as execvp(3), goes on to
  * the next directory also if the file found lacks its interpreter; inspects it and follows its "#!"
  * chain. Always fills in *target; what execve() is bound to refuse is described by kind
- * TARGET_ABSENT and exec_error, never by the return value. Returns 0, or -ENOMEM. Descriptors
- * opened here are closed again. */
-int target_inspect(const char *command, const char *search_path,
-		   const struct target_credentials *credentials, struct target *target);
+ * TARGET_ABSENT and exec_error. Descriptors opened here are closed again. */
+void target_inspect(const char *command, const char *search_path,
+		    const struct target_credentials *credentials, struct target *target);
 
 #endif
