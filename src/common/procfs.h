@@ -26,6 +26,10 @@ typedef int procfs_piece_function(char *bytes, size_t length, void *context);
  * read(2). EINTR is retried. */
 int procfs_stream(const char *path, procfs_piece_function *function, void *context);
 
+/* Whether something is mounted over a file of /proc/PID, or over that folder. False also before Linux 5.8, which does
+ * not say (statx(2), STATX_ATTR_MOUNT_ROOT). */
+bool procfs_is_covered(const char *path);
+
 /* Reads the decimal number behind "NAME:" in the text of /proc/PID/status (proc_pid_status(5)); a
  * unit (kB) is not applied. Returns 0 or -ENOENT. */
 int procfs_status_number(const char *status, const char *name, uint64_t *value);

@@ -15,6 +15,7 @@
 #include "inject/remote.h"
 #include "inject/stops.h"
 #include "inject/withheld.h"
+#include "inspect/place.h"
 #include "inspect/threads.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -489,6 +490,14 @@ static int remote_mlockall(struct tracer *tracer, int flags)
 	return -1;
 }
 
+static void explain_masked(struct tracer *tracer)
+{
+	snprintf(tracer->failure.cause, sizeof(tracer->failure.cause),
+		 "it does not say what a kernel says there: it is masked, or empty");
+	snprintf(tracer->failure.remedy, sizeof(tracer->failure.remedy), "%s",
+		 place_unmask_remedy(place_find()));
+}
+
 static void explain_unreadable(struct tracer *tracer, int error_number)
 {
 	char *cause = tracer->failure.cause;
@@ -496,6 +505,8 @@ static void explain_unreadable(struct tracer *tracer, int error_number)
 
 	if (error_number == ENOENT)
 		snprintf(cause, size, "/proc is not mounted, or the kernel has no smaps");
+	else if (error_number == ENODATA || error_number == EINVAL)
+		explain_masked(tracer);
 	else if (error_number == EACCES || error_number == EPERM)
 		snprintf(cause, size,
 			 "the target has privileges that the launcher lacks, or an unreadable "
@@ -509,10 +520,12 @@ static int prove(struct tracer *tracer, struct proof *proof)
 
 	if (error == -ESRCH && registers_read(tracer->stops.target, &registers) == -ESRCH)
 		handshake_failed(tracer, error); /* somebody killed it */
+	if (error == -ESRCH)
+		error = -ENODATA; /* it lives: that file does not say what it should */
 	if (error != 0) {
 		failure_set(&tracer->failure, EXIT_NOT_LOCKED, -error, "read",
-			    "cannot prove that %s is locked: /proc/%d/smaps", tracer->name,
-			    tracer->stops.proc_target);
+			    "cannot prove that %s is locked: /proc/%d/%s", tracer->name,
+			    tracer->stops.proc_target, proof->file);
 		explain_unreadable(tracer, -error);
 		return -1;
 	}

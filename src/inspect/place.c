@@ -61,3 +61,29 @@ const char *place_name(enum place place)
 	}
 	return "no container and no service";
 }
+
+const char *place_unmask_remedy(enum place place)
+{
+	switch (place) {
+	case PLACE_DOCKER:
+		return "leave out what is mounted there (--volume, --mount, --tmpfs), or docker "
+		       "run "
+		       "--security-opt systempaths=unconfined (Compose: security_opt: "
+		       "[systempaths=unconfined])";
+	case PLACE_PODMAN:
+		return "leave out what is mounted there (--volume, --mount, --tmpfs), or podman "
+		       "run "
+		       "--security-opt unmask=ALL";
+	case PLACE_KUBERNETES:
+		return "leave out the volumeMounts entry below /proc, or securityContext: "
+		       "{procMount: Unmasked}";
+	case PLACE_SYSTEMD:
+		return "leave out what BindPaths=, BindReadOnlyPaths=, InaccessiblePaths= or "
+		       "TemporaryFileSystem= puts there in the unit's [Service] section";
+	case PLACE_CONTAINER:
+		return "give the container a /proc of its own with nothing mounted there";
+	case PLACE_HOST:
+		break;
+	}
+	return "umount what is mounted there, or mount -t proc proc /proc";
+}

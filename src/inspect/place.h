@@ -14,6 +14,9 @@ enum place {
 
 enum place place_find(void);
 
+/* What to do where a file of /proc/PID is not what it should be, as a rule because another one is mounted over it. */
+const char *place_unmask_remedy(enum place place);
+
 /* "Docker", "a systemd service", … */
 const char *place_name(enum place place);
 

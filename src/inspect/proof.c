@@ -175,6 +175,7 @@ static int read_smaps(struct reading *reading)
 	char path[64];
 	int error;
 
+	reading->proof->file = "smaps";
 	snprintf(path, sizeof(path), "%s/smaps", reading->residency.process);
 	smaps_begin(&parser, judge_mapping, reading);
 	error = procfs_stream(path, take_piece, &parser);
@@ -188,6 +189,7 @@ static int read_figures(const struct reading *reading)
 	char path[64], status[8192];
 	ssize_t length;
 
+	proof->file = "status";
 	snprintf(path, sizeof(path), "%s/status", reading->residency.process);
 	length = procfs_read(path, status, sizeof(status));
 	if (length < 0)

@@ -26,6 +26,7 @@ struct proof {
 	char unlockable[256];	 /* their names and sizes, for people */
 	/* The first mapping that fails the proof, for the message; empty if none does. */
 	char offender[PATH_MAX + 64];
+	const char *file; /* "smaps" or "status": which could not be read, or decided */
 };
 
 /* Reads /proc/PID/status and /proc/PID/smaps (PID 0: the caller). smaps' "Locked:" is a proportional

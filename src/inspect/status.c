@@ -142,7 +142,11 @@ static void judge_memory(struct status *status, enum status_depth depth)
 	if (result == -EACCES || result == -EPERM)
 		judge_by_status_alone(status, &figures);
 	else if (result == -ESRCH || result == -ENOENT)
-		set_verdict(status, STATUS_UNKNOWN, EVIDENCE_NONE, "it ended while it was read");
+		set_verdict(status, STATUS_UNKNOWN, EVIDENCE_NONE, "%s",
+			    process_is_same(&status->process)
+				    ? "its smaps or status says nothing: another file is mounted "
+				      "over it"
+				    : "it ended while it was read");
 	else if (result != 0)
 		set_verdict(status, STATUS_UNKNOWN, EVIDENCE_NONE, "/proc/%d/smaps: %s",
 			    status->process.pid, strerror(-result));

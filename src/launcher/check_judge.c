@@ -341,6 +341,9 @@ static const char *probe_failure_name(const struct check *check)
 	if (rehearsal->plan.action == ACTION_PRELOAD &&
 	    rehearsal->facts.helper.state != HELPER_USABLE)
 		return "helper";
+	/* What would prove it, not the lock. */
+	if (rehearsal->failure.call != NULL && rehearsal->failure.call[0] == '/')
+		return cause_name(CAUSE_LOCK_REFUSED);
 	if (error_number == EINVAL && check->features.lock_on_fault == FEATURE_ABSENT)
 		return "kernel-too-old";
 	if (error_number == ENOMEM || error_number == EAGAIN || error_number == EPERM)

@@ -3,6 +3,7 @@
 
 #include "inspect/proof.h"
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #ifndef MCL_ONFAULT
@@ -19,8 +20,11 @@ int probe_lock(const int flags[2], const char **call)
 	for (int index = 0; index < 2 && flags[index] != 0; index++)
 		if (mlockall(flags[index]) != 0)
 			return -errno;
-	*call = "/proc/self/smaps";
 	result = proof_read(0, &proof);
+	*call = strcmp(proof.file, "status") == 0 ? "/proc/self/status" : "/proc/self/smaps";
+	/* It cannot have ended: that file does not say what it should. */
+	if (result == -ESRCH)
+		return -ENODATA;
 	if (result != 0)
 		return result;
 	return proof_holds(&proof, level) ? 0 : -EIO;

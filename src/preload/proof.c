@@ -131,6 +131,8 @@ static int judge(struct outcome *outcome, const struct entry *entry, int residen
 	return 1;
 }
 
+static const char masked[] = "it is empty, or another file is mounted over it: umount that";
+
 static int prove_mappings(struct outcome *outcome, int resident, number *unlockable_kib)
 {
 	struct reader reader;
@@ -160,6 +162,8 @@ static int prove_mappings(struct outcome *outcome, int resident, number *unlocka
 	}
 	reader_close(&reader);
 	outcome->error = -result;
+	if (result == 0 && entries == 0)
+		outcome->cause = masked;
 	return verdict && result == 0 && entries > 0;
 }
 
@@ -169,6 +173,7 @@ static int read_status(struct outcome *outcome)
 	char line[LINE_LENGTH];
 	long result = reader_open(&reader, "/proc/self/status");
 
+	outcome->virtual_kib = 0;
 	while (result == 0 && (result = reader_line(&reader, line)) == 1) {
 		result = 0;
 		text_field(line, "VmSize:", &outcome->virtual_kib);
@@ -176,7 +181,9 @@ static int read_status(struct outcome *outcome)
 	}
 	reader_close(&reader);
 	outcome->error = -result;
-	return result == 0;
+	if (result == 0 && outcome->virtual_kib == 0)
+		outcome->cause = masked;
+	return result == 0 && outcome->virtual_kib > 0;
 }
 
 /* mlock_fixup() counts the pages of a mapping in an int (kernel mm/mlock.c): VmLck is wrong as soon
@@ -196,7 +203,7 @@ void prove(struct outcome *outcome, int resident)
 		    outcome->locked_kib + unlockable_kib < outcome->virtual_kib)) {
 		outcome->locked = 0;
 		outcome->call = "/proc/self/status";
-		if (outcome->error == 0)
+		if (outcome->error == 0 && outcome->cause == NULL)
 			outcome->cause = "VmLck does not cover VmSize";
 	}
 }
