@@ -217,23 +217,50 @@ static int change_ids(const struct identity *identity, struct failure *failure)
 	return 0;
 }
 
-int identity_assume(const struct identity *identity, bool keep_ipc_lock, struct failure *failure)
+static int lose_capability(int error, const char *call, struct failure *failure)
 {
-	/* A change from user 0 to another one empties the permitted set, unless this is set;
-	 * execve(2) clears it again (PR_SET_KEEPCAPS(2const)). */
-	if (keep_ipc_lock && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
-		return failure_set(failure, EXIT_USAGE, errno, "prctl", "PR_SET_KEEPCAPS");
+	failure_set(failure, EXIT_NOT_LOCKED, -error, call,
+		    "CAP_IPC_LOCK cannot be kept for the user of --user");
+	failure_explain(failure, "RLIMIT_MEMLOCK is finite, and nothing else would lift it",
+			remedy_for_user_change(place_find()));
+	return 1;
+}
+
+/* A change from user 0 to another one empties the permitted set, unless PR_SET_KEEPCAPS is set; execve(2) clears it again
+ * (PR_SET_KEEPCAPS(2const)). */
+static int change_with_capability(const struct identity *identity, struct failure *failure)
+{
+	int error = prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 ? 0 : -errno;
+	const char *call = "prctl";
+
 	if (change_ids(identity, failure) != 0)
 		return -1;
-	if (keep_ipc_lock && privileges_keep_only_ipc_lock() != 0)
-		return failure_set(failure, EXIT_USAGE, EPERM, "capset",
-				   "CAP_IPC_LOCK cannot be kept for the new user");
-	if (!keep_ipc_lock && identity->user != 0 && privileges_clear_ambient() != 0)
-		return failure_set(failure, EXIT_USAGE, EPERM, "prctl",
-				   "--user: the ambient capabilities cannot be given up");
-	if (keep_ipc_lock)
-		prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+	if (error == 0)
+		error = privileges_keep_only_ipc_lock(&call);
+	prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+	return error == 0 ? 0 : lose_capability(error, call, failure);
+}
+
+/* What the new user is not to have. */
+static int give_up_ambient(const struct identity *identity, struct failure *failure)
+{
+	int error = identity->user != 0 ? privileges_clear_ambient() : 0;
+
+	return error == 0 ? 0
+			  : failure_set(failure, EXIT_USAGE, -error, "prctl",
+					"--user: the ambient capabilities cannot be given up");
+}
+
+int identity_assume(const struct identity *identity, bool keep_ipc_lock, struct failure *failure)
+{
+	int result = keep_ipc_lock ? change_with_capability(identity, failure)
+				   : change_ids(identity, failure);
+
+	if (result < 0)
+		return -1;
+	if ((!keep_ipc_lock || result > 0) && give_up_ambient(identity, failure) != 0)
+		return -1;
 	if (setenv("HOME", identity->home, 1) != 0)
 		return failure_set(failure, EXIT_USAGE, errno, "setenv", "HOME");
-	return 0;
+	return result;
 }

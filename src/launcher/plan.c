@@ -103,6 +103,8 @@ static enum cause capability_cause(const struct facts *facts)
 		return CAUSE_CAPABILITY_NOT_HONOURED;
 	if (exec_drops_capability(facts))
 		return CAUSE_CAPABILITY_LOST;
+	if (changes_user(facts) && !privileges_may_be_ambient(privileges))
+		return CAUSE_NO_AMBIENT;
 	if (changes_user(facts))
 		return privileges_may_keep_ipc_lock(privileges) ? CAUSE_NONE
 								: CAUSE_CAPABILITY_NOT_BOUNDING;

@@ -51,6 +51,7 @@ enum cause {
 	CAUSE_NOSUID,		       /* so does the mount that our file is on */
 	CAUSE_CAPABILITY_NOT_BOUNDING, /* held, but not in the bounding set: lost at execve */
 	CAUSE_CAPABILITY_NOT_AMBIENT,  /* held by a process that is not root: lost at execve */
+	CAUSE_NO_AMBIENT,	       /* held, and cannot be made ambient for the user of --user */
 	CAUSE_CAPABILITY_LOST, /* COMMAND's file has privileges of its own: lost at execve */
 	CAUSE_CAPABILITY_NOT_HONOURED, /* held, and the kernel refuses all the same */
 	CAUSE_HARD_LIMIT,	       /* --memlock asks for more than the hard limit */

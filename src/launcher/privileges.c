@@ -44,6 +44,9 @@ static void read_process_attributes(struct privileges *privileges)
 	privileges->root_has_no_privileges = secure_bits > 0 && (secure_bits & SECBIT_NOROOT);
 	privileges->ambient_forbidden =
 		secure_bits > 0 && (secure_bits & SECBIT_NO_CAP_AMBIENT_RAISE);
+	/* EINVAL before Linux 4.3 (PR_CAP_AMBIENT(2const)). */
+	privileges->ambient_unknown =
+		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_IPC_LOCK, 0, 0) < 0;
 	privileges->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	if (procfs_read("/proc/self/status", status, sizeof(status)) > 0) {
 		procfs_status_number(status, "Seccomp", &seccomp);
@@ -124,7 +127,12 @@ bool privileges_may_keep_ipc_lock(const struct privileges *privileges)
 	/* Ambient needs permitted and inheritable; inheritable may be raised within the bounding
 	 * set. */
 	return sets->permitted && (sets->inheritable || sets->bounding) &&
-	       !privileges->ambient_forbidden;
+	       privileges_may_be_ambient(privileges);
+}
+
+bool privileges_may_be_ambient(const struct privileges *privileges)
+{
+	return !privileges->ambient_forbidden && !privileges->ambient_unknown;
 }
 
 int privileges_raise_ipc_lock(void)
@@ -136,18 +144,38 @@ int privileges_raise_ipc_lock(void)
 	return 0;
 }
 
-int privileges_keep_only_ipc_lock(void)
+static int error_or(int otherwise)
 {
+	return errno != 0 ? -errno : -otherwise;
+}
+
+int privileges_keep_only_ipc_lock(const char **call)
+{
+	*call = "capset";
 	capng_clear(CAPNG_SELECT_CAPS);
 	capng_clear(CAPNG_SELECT_AMBIENT);
+	errno = 0;
 	if (capng_update(CAPNG_ADD,
 			 CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_AMBIENT,
 			 CAP_IPC_LOCK) != 0 ||
-	    capng_apply(CAPNG_SELECT_CAPS) != 0 || capng_apply(CAPNG_SELECT_AMBIENT) != 0)
-		return -EPERM;
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_IPC_LOCK, 0, 0) != 1)
-		return -EPERM;
+	    capng_apply(CAPNG_SELECT_CAPS) != 0)
+		return error_or(EPERM);
+	*call = "prctl";
+	errno = 0;
+	if (capng_apply(CAPNG_SELECT_AMBIENT) != 0 ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_IPC_LOCK, 0, 0) != 1)
+		return error_or(EPERM);
 	return 0;
+}
+
+/* Where a filter refuses the call, /proc tells that there is nothing to be given up. */
+static bool has_no_ambient_capability(void)
+{
+	char status[8192];
+	uint64_t ambient;
+
+	return procfs_read("/proc/self/status", status, sizeof(status)) > 0 &&
+	       procfs_status_mask(status, "CapAmb", &ambient) == 0 && ambient == 0;
 }
 
 int privileges_clear_ambient(void)
@@ -155,8 +183,11 @@ int privileges_clear_ambient(void)
 	int is_set = 0;
 
 	/* EINVAL: there is no such set before Linux 4.3. */
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL)
-		return -errno;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
+		int error = errno;
+
+		return has_no_ambient_capability() ? 0 : -error;
+	}
 	for (unsigned capability = 0; is_set == 0; capability++)
 		is_set = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0);
 	return is_set > 0 ? -EPERM : 0;

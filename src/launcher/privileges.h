@@ -26,6 +26,7 @@ struct privileges {
 	bool sys_ptrace;	     /* CAP_SYS_PTRACE effective */
 	bool root_has_no_privileges; /* SECBIT_NOROOT */
 	bool ambient_forbidden;	     /* SECBIT_NO_CAP_AMBIENT_RAISE */
+	bool ambient_unknown; /* prctl(2) knows no ambient set: Linux before 4.3, or a filter */
 	bool no_new_privileges;
 	enum file_capability_denial file_capability_denial;
 	bool user_namespace; /* not the initial one: capabilities do not reach mlock(2) */
@@ -43,12 +44,15 @@ bool privileges_ipc_lock_after_exec(const struct privileges *privileges);
 /* Whether CAP_IPC_LOCK can be made ambient in the end, after a change of user. Pure. */
 bool privileges_may_keep_ipc_lock(const struct privileges *privileges);
 
+/* Whether any capability can be made ambient. Pure. */
+bool privileges_may_be_ambient(const struct privileges *privileges);
+
 /* Raises CAP_IPC_LOCK from permitted to effective. Returns 0 or -EPERM. */
 int privileges_raise_ipc_lock(void);
 
 /* Leaves CAP_IPC_LOCK and nothing else in the permitted, effective, inheritable and ambient sets;
- * the bounding set stays as it is. Returns 0, or -EPERM; the sets are read back. */
-int privileges_keep_only_ipc_lock(void);
+ * the bounding set stays as it is. Returns 0, or -errno of *call; the sets are read back. */
+int privileges_keep_only_ipc_lock(const char **call);
 
 /* Empties the ambient set: a change from another user than root leaves it as it is. Returns 0 or -errno; the set is
  * read back. */
@@ -71,8 +75,9 @@ struct identity {
 int identity_resolve(const char *specification, struct identity *identity, struct failure *failure);
 
 /* Changes to it: groups, group, user, in this order; keeps CAP_IPC_LOCK, ambient, if
- * `keep_ipc_lock`. Calls nothing that would change nothing. Everything is read back. Returns 0, or
- * -1 with *failure (125): COMMAND must not run as somebody else. */
+ * `keep_ipc_lock`. Calls nothing that would change nothing. Everything is read back. Returns 0; -1 with
+ * *failure (125): COMMAND must not run as somebody else; or 1 with *failure (120): the user was changed, and CAP_IPC_LOCK
+ * is lost. */
 int identity_assume(const struct identity *identity, bool keep_ipc_lock, struct failure *failure);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/remedy.h"
 
+#include "common/procfs.h"
 #include "common/size.h"
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ const char *cause_name(enum cause cause)
 		[CAUSE_NOSUID] = "nosuid",
 		[CAUSE_CAPABILITY_NOT_BOUNDING] = "capability-not-in-bounding-set",
 		[CAUSE_CAPABILITY_NOT_AMBIENT] = "capability-not-ambient",
+		[CAUSE_NO_AMBIENT] = "capability-not-kept",
 		[CAUSE_CAPABILITY_LOST] = "capability-lost",
 		[CAUSE_CAPABILITY_NOT_HONOURED] = "capability-not-honoured",
 		[CAUSE_HARD_LIMIT] = "hard-limit",
@@ -204,6 +206,7 @@ static const char *cause_remedy(const struct facts *facts, enum cause cause, enu
 	case CAUSE_NOSUID:
 		return "install duende-run on a file system that is mounted without nosuid, and "
 		       "add --user with the present user's ID";
+	case CAUSE_NO_AMBIENT:
 	case CAUSE_CAPABILITY_LOST:
 		return remedy_for_user_change(place);
 	case CAUSE_CAPABILITY_NOT_AMBIENT:
@@ -269,6 +272,12 @@ static const char *limit_cause_text(const struct facts *facts, enum cause cause)
 		return "CAP_IPC_LOCK is permitted but not ambient, so COMMAND, which does not run "
 		       "as "
 		       "root, loses it at execve";
+	case CAUSE_NO_AMBIENT:
+		return facts->privileges.ambient_unknown
+			       ? "CAP_IPC_LOCK cannot be kept for the user of --user: prctl "
+				 "(PR_CAP_AMBIENT) is refused, as by Linux before 4.3"
+			       : "CAP_IPC_LOCK cannot be kept for the user of --user: the "
+				 "securebits forbid ambient capabilities";
 	case CAUSE_CAPABILITY_LOST:
 		return "COMMAND loses CAP_IPC_LOCK at execve: it is set-user-ID, set-group-ID or "
 		       "has file capabilities";
@@ -374,10 +383,15 @@ static const char *reach_cause_text(const struct facts *facts, enum cause cause)
 	case CAUSE_IDS_DIFFER:
 		return "real and effective IDs differ, and the loader then drops LD_PRELOAD";
 	case CAUSE_UNREADABLE:
+		if (facts->target.read_error != EACCES)
+			return "it cannot be read, so nobody can say whether it runs a preloaded "
+			       "helper";
 		return "it may be executed but not read, so nobody can say whether it runs a "
 		       "preloaded "
 		       "helper";
 	case CAUSE_UNKNOWN_FORMAT:
+		if (facts->target.exec_error != 0)
+			return "it seems that it cannot be executed, so it was not looked at";
 		return "it is neither ELF nor a #! script";
 	case CAUSE_UNKNOWN_LOADER:
 		return "its program interpreter is not one of glibc or musl";
@@ -422,7 +436,10 @@ static const char *reach_remedy(const struct facts *facts, enum cause cause)
 
 static void describe_reach(const struct facts *facts, enum cause cause, struct failure *failure)
 {
-	failure_set(failure, EXIT_NOT_LOCKED, 0, NULL, "memory cannot be locked: %s",
+	bool unread = cause == CAUSE_UNREADABLE && facts->target.read_error != EACCES;
+
+	failure_set(failure, EXIT_NOT_LOCKED, unread ? facts->target.read_error : 0,
+		    unread ? "read" : NULL, "memory cannot be locked: %s",
 		    facts->target.program[0] ? facts->target.program : facts->target.path);
 	failure_explain(failure, reach_cause_text(facts, cause), reach_remedy(facts, cause));
 }
@@ -440,6 +457,40 @@ void remedy_describe(const struct request *request, const struct facts *facts,
 		describe_reach(facts, plan->cause, failure);
 }
 
+static const char *proc_file_cause(const char *path, int error_number)
+{
+	if (procfs_is_covered(path))
+		return "another file is mounted over it";
+	switch (error_number) {
+	case EIO:
+		return "mlockall reported success, but mappings are not locked or not in RAM (an "
+		       "emulator or a sandbox that ignores it?)";
+	case ENODATA:
+	case EINVAL:
+		return "it does not say what a kernel says there: it is masked, or empty";
+	case EACCES:
+	case EPERM:
+		return "this process may not read it";
+	case ENOENT:
+		return "it is hidden, or this kernel has none";
+	default:
+		return "";
+	}
+}
+
+/* The lock may be there: what would prove it cannot be read, or is not what it should be. */
+static void describe_proc_file(const char *path, enum place place, struct failure *failure)
+{
+	const char *cause = proc_file_cause(path, failure->error_number);
+	bool is_judged = failure->error_number == EIO || failure->error_number == EINVAL;
+	bool is_masked =
+		*cause != '\0' && (failure->error_number != EIO || procfs_is_covered(path));
+
+	if (is_judged)
+		failure->error_number = 0;
+	failure_explain(failure, cause, is_masked ? place_unmask_remedy(place) : NULL);
+}
+
 void remedy_describe_probe(const struct request *request, const struct facts *facts,
 			   const struct plan *plan, enum place place, const char *call,
 			   int error_number, struct failure *failure)
@@ -448,6 +499,10 @@ void remedy_describe_probe(const struct request *request, const struct facts *fa
 
 	failure_set(failure, EXIT_NOT_LOCKED, error_number, call, "memory cannot be locked");
 	size_format(plan->memlock.soft, limit);
+	if (call[0] == '/') {
+		describe_proc_file(call, place, failure);
+		return;
+	}
 	if (plan->memlock.soft != SIZE_UNLIMITED &&
 	    (error_number == ENOMEM || error_number == EPERM) &&
 	    (plan->budget || plan->startup_only)) {
@@ -475,12 +530,5 @@ void remedy_describe_probe(const struct request *request, const struct facts *fa
 		failure_explain(failure,
 				"there is not enough free memory, or a cgroup limit is reached",
 				NULL);
-	} else if (error_number == EIO) {
-		failure->error_number = 0;
-		failure_explain(
-			failure,
-			"mlockall reported success, but mappings are not locked or not in RAM "
-			"(an emulator or a sandbox that ignores it?)",
-			NULL);
 	}
 }

@@ -297,15 +297,34 @@ static int prepare_lock(const struct request *request, struct facts *facts, cons
 	return 0;
 }
 
+/* Who may not keep the capability is locked within the limit, as where the plan has known it. */
+static int assume_identity(const struct request *request, const struct identity *identity,
+			   struct plan *plan, struct failure *failure)
+{
+	int result =
+		identity == NULL ? 0 : identity_assume(identity, plan->keep_capability, failure);
+
+	if (result == 0)
+		return 0;
+	if (result < 0 || request->required)
+		return -1;
+	message_failure_as_warning(failure);
+	plan->keep_capability = plan->warn_user_change = plan->hold = plan->reserve = false;
+	plan->startup_only = true;
+	return 0;
+}
+
 void run_command(struct request *request, struct facts *facts, const struct plan *plan,
 		 const struct identity *identity, struct failure *failure)
 {
+	struct plan actual = *plan;
+
 	if (apply_memlock(request, plan, failure) != 0 || apply_attributes(request, failure) != 0)
 		return;
 	print_warnings(request, facts, plan);
-	if (identity != NULL && identity_assume(identity, plan->keep_capability, failure) != 0)
+	if (assume_identity(request, identity, &actual, failure) != 0)
 		return;
-	if (prepare_lock(request, facts, plan, failure) != 0)
+	if (prepare_lock(request, facts, &actual, failure) != 0)
 		return;
 	execute(request, &facts->target, failure);
 }

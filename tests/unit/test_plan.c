@@ -299,7 +299,28 @@ static void another_user_gets_the_capability_only_where_it_is_needed(void **stat
 	facts.privileges.ipc_lock.bounding = true;
 	facts.privileges.ambient_forbidden = true;
 	plan = planned(&request, &facts);
-	assert_int_equal(plan.action, ACTION_REFUSE);
+	assert_plan(&plan, ACTION_REFUSE, CAUSE_NO_AMBIENT);
+}
+
+/* Linux before 4.3, or a filter: what cannot be handed on is no reason not to run, and none for a time bomb. */
+static void another_user_runs_within_the_limit_where_nothing_can_be_ambient(void **state)
+{
+	struct request request = new_request(false);
+	struct facts facts = root_facts();
+	struct plan plan;
+
+	(void)state;
+	facts.has_identity = true;
+	facts.user = 1000;
+	facts.may_raise_memlock = false;
+	facts.privileges.ambient_unknown = true;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_PRELOAD, CAUSE_NO_AMBIENT);
+	assert_true(plan.startup_only);
+	assert_false(plan.keep_capability);
+	request.required = true;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_REFUSE, CAUSE_NO_AMBIENT);
 }
 
 /* --- target --- */
@@ -639,6 +660,7 @@ int main(void)
 		cmocka_unit_test(each_way_to_lose_the_capability_has_its_own_cause),
 		cmocka_unit_test(root_without_root_privileges_counts_as_a_user),
 		cmocka_unit_test(another_user_gets_the_capability_only_where_it_is_needed),
+		cmocka_unit_test(another_user_runs_within_the_limit_where_nothing_can_be_ambient),
 		cmocka_unit_test(what_preload_cannot_reach_is_refused_or_run_with_a_warning),
 		cmocka_unit_test(auto_chooses_inject_where_preload_cannot_reach),
 		cmocka_unit_test(what_cannot_be_executed_is_left_to_execve),
