@@ -80,24 +80,6 @@ static pid_t fork_unnoticed(void)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
-/* Signals are blocked from before the tracer exists: one that was meant for the launcher's process
- * group must not end it. */
-static pid_t start_tracer(const struct inject_request *request, const int control[2],
-			  const int report[2])
-{
-	struct tracer_link link = {getpid(), control[0], report[1]};
-	sigset_t all, mask;
-	pid_t pid;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &mask);
-	pid = fork_unnoticed();
-	if (pid == 0)
-		tracer_run(request, &link);
-	sigprocmask(SIG_SETMASK, &mask, NULL);
-	return pid;
-}
-
 /* Waits for the tracer's end, for a limited time. Returns false where it is still there. */
 static bool reap(pid_t tracer, unsigned timeout, int *status)
 {
@@ -118,6 +100,42 @@ static bool reap(pid_t tracer, unsigned timeout, int *status)
 			return false;
 		nanosleep(&pause, NULL);
 	}
+}
+
+/* COMMAND inherits the mask, and must not find every signal blocked. Returns 0 or -errno. */
+static int restore_mask(const sigset_t *mask)
+{
+	if (sigprocmask(SIG_SETMASK, mask, NULL) == 0)
+		return 0;
+	return sigprocmask(SIG_SETMASK, mask, NULL) == 0 ? 0 : -errno;
+}
+
+/* Signals are blocked from before the tracer exists: one that was meant for the launcher's process
+ * group must not end it. Returns its process ID, or -errno of *call. */
+static pid_t start_tracer(const struct inject_request *request, const int control[2],
+			  const int report[2], const char **call)
+{
+	struct tracer_link link = {getpid(), control[0], report[1]};
+	sigset_t all, mask;
+	int error, status;
+	pid_t pid;
+
+	*call = "sigprocmask";
+	sigfillset(&all);
+	if (sigprocmask(SIG_SETMASK, &all, &mask) != 0)
+		return -errno;
+	pid = fork_unnoticed();
+	if (pid == 0)
+		tracer_run(request, &link);
+	error = restore_mask(&mask);
+	if (error == 0) {
+		*call = "clone";
+		return pid;
+	}
+	/* It waits for its order, and traces nobody yet. */
+	if (pid > 0 && kill(pid, SIGKILL) == 0)
+		reap(pid, request->timeout, &status);
+	return error;
 }
 
 /* Returns 0 with *report filled in, -EPIPE where the tracer died, -ETIMEDOUT. */
@@ -286,6 +304,7 @@ int inject_prepare(const struct inject_request *request, struct failure *failure
 {
 	struct tracer_report report = {0};
 	int control[2], answer[2];
+	const char *call;
 	pid_t tracer;
 	int error = open_pipe(control);
 
@@ -296,12 +315,12 @@ int inject_prepare(const struct inject_request *request, struct failure *failure
 		close_pipe(control);
 		return fail(failure, -error, "pipe2");
 	}
-	tracer = start_tracer(request, control, answer);
+	tracer = start_tracer(request, control, answer, &call);
 	close(answer[1]);
 	if (tracer < 0) {
 		close(answer[0]);
 		close_pipe(control);
-		return fail(failure, -tracer, "clone");
+		return fail(failure, -tracer, call);
 	}
 	error = exchange(request, tracer, control[1], answer[0], &report);
 	close(answer[0]);

@@ -140,11 +140,14 @@ static int block_signals(struct remote *remote)
 	int error = trace(PTRACE_GETSIGMASK, pid, sizeof(remote->signal_mask),
 			  (uintptr_t)&remote->signal_mask);
 
+	remote->has_signal_mask = error == 0;
 	return error != 0 ? error : trace(PTRACE_SETSIGMASK, pid, sizeof(all), (uintptr_t)&all);
 }
 
 int remote_restore_signal_mask(const struct remote *remote)
 {
+	if (!remote->has_signal_mask)
+		return 0;
 	return trace(PTRACE_SETSIGMASK, remote->stops->target, sizeof(remote->signal_mask),
 		     (uintptr_t)&remote->signal_mask);
 }

@@ -15,6 +15,7 @@ struct remote {
 	const struct convention *convention;
 	struct registers start; /* of the first instruction */
 	uint64_t signal_mask;	/* the target's own */
+	bool has_signal_mask;	/* … which was changed */
 	uint64_t instruction;	/* address of a system call instruction in the target */
 	bool poked;		/* … which had to be written over the first instruction */
 	unsigned long overwritten;
@@ -43,6 +44,7 @@ int remote_begin_last_call(struct remote *remote, long number,
 /* Puts everything back as it was at the first instruction, but for the signal mask. */
 int remote_close(struct remote *remote, uint64_t program_counter);
 
+/* Returns 0, also where it was never changed, or -errno of ptrace(2). */
 int remote_restore_signal_mask(const struct remote *remote);
 
 /* Writes machine code that ends the process with EXIT_NOT_LOCKED into its text, behind the word

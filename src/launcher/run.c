@@ -37,10 +37,11 @@ void run_describe_exec_error(const struct target *target, int error_number, stru
 
 /* --- steps --- */
 
-static int apply_memlock(const struct request *request, const struct plan *plan,
-			 struct failure *failure)
+/* Also where nothing is to be set: what the inspection has tried with the limit it may not have been able to undo. */
+static int apply_memlock(const struct request *request, const struct facts *facts,
+			 const struct plan *plan, struct failure *failure)
 {
-	int result = plan->set_memlock ? limits_write(RLIMIT_MEMLOCK, &plan->memlock) : 0;
+	int result = facts->memlock_known ? limits_write(RLIMIT_MEMLOCK, &plan->memlock) : 0;
 
 	if (result == 0)
 		return 0;
@@ -154,25 +155,24 @@ int run_probe(const struct request *request, struct facts *facts, const struct p
 /* --- the timer --- */
 
 /* A timer that is pending now belongs to COMMAND (setitimer(2): kept by execve); the helper gives
- * it back. */
-static struct pending_timer save_timer(void)
+ * it back. Returns false if that is not known. */
+static bool save_timer(struct pending_timer *pending)
 {
-	struct pending_timer pending = {0};
 	struct itimerval timer;
 	struct timespec now;
 
-	if (getitimer(ITIMER_REAL, &timer) != 0 ||
-	    (timer.it_value.tv_sec == 0 && timer.it_value.tv_usec == 0) ||
-	    clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-		return pending;
-	pending.expiry.tv_sec = now.tv_sec + timer.it_value.tv_sec;
-	pending.expiry.tv_nsec = now.tv_nsec + timer.it_value.tv_usec * 1000;
-	if (pending.expiry.tv_nsec >= 1000000000) {
-		pending.expiry.tv_sec++;
-		pending.expiry.tv_nsec -= 1000000000;
+	if (getitimer(ITIMER_REAL, &timer) != 0 || clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+		return false;
+	if (timer.it_value.tv_sec == 0 && timer.it_value.tv_usec == 0)
+		return true;
+	pending->expiry.tv_sec = now.tv_sec + timer.it_value.tv_sec;
+	pending->expiry.tv_nsec = now.tv_nsec + timer.it_value.tv_usec * 1000;
+	if (pending->expiry.tv_nsec >= 1000000000) {
+		pending->expiry.tv_sec++;
+		pending->expiry.tv_nsec -= 1000000000;
 	}
-	pending.interval = timer.it_interval;
-	return pending;
+	pending->interval = timer.it_interval;
+	return true;
 }
 
 /* If the loader drops the helper without a word, nothing else would ever stop COMMAND. It is no
@@ -196,19 +196,22 @@ static void describe_remedy(const struct facts *facts, const struct plan *plan, 
 		remedy_for_limit(facts, place_find(), text, size);
 }
 
+/* The backstop is left out rather than that COMMAND loses a timer of its own. */
 static int prepare_preload(const struct request *request, const struct facts *facts,
 			   const struct plan *plan, struct failure *failure)
 {
 	char remedy[512] = "";
-	struct pending_timer timer = save_timer();
+	struct pending_timer timer = {0};
+	struct plan armed = *plan;
 	int result;
 
+	armed.arm_backstop = plan->arm_backstop && save_timer(&timer);
 	describe_remedy(facts, plan, remedy, sizeof(remedy));
-	result = environment_add_request(request, facts, plan, remedy, &timer);
+	result = environment_add_request(request, facts, &armed, remedy, &timer);
 	if (result != 0)
 		return failure_set(failure, EXIT_NOT_LOCKED, -result, "read",
 				   "the request for the helper cannot be made");
-	if (plan->arm_backstop)
+	if (armed.arm_backstop)
 		arm_backstop(request);
 	return 0;
 }
@@ -319,7 +322,8 @@ void run_command(struct request *request, struct facts *facts, const struct plan
 {
 	struct plan actual = *plan;
 
-	if (apply_memlock(request, plan, failure) != 0 || apply_attributes(request, failure) != 0)
+	if (apply_memlock(request, facts, plan, failure) != 0 ||
+	    apply_attributes(request, failure) != 0)
 		return;
 	print_warnings(request, facts, plan);
 	if (assume_identity(request, identity, &actual, failure) != 0)

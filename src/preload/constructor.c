@@ -142,9 +142,16 @@ struct timer {
 	kernel_time interval_seconds, interval_microseconds, seconds, microseconds;
 };
 
+static long set_timer(const struct timer *timer)
+{
+	long result = CALL3(NR_SETITIMER, TIMER_REAL, timer, NULL);
+
+	return result < 0 ? CALL3(NR_SETITIMER, TIMER_REAL, timer, NULL) : result;
+}
+
 /* Disarms the backstop and gives back the timer that was pending before the launch, as if it had
- * gone on running (setitimer(2): alarm() and exec keep it). */
-static void restore_timer(const struct request *request)
+ * gone on running (setitimer(2): alarm() and exec keep it). Returns 0 or -errno. */
+static long restore_timer(const struct request *request)
 {
 	struct timer timer = {0, 0, 0, 0};
 	struct {
@@ -152,7 +159,10 @@ static void restore_timer(const struct request *request)
 	} now = {0, 0};
 
 	if (request->alarm_seconds != 0 || request->alarm_nanoseconds != 0) {
-		CALL2(NR_CLOCK_GETTIME, CLOCK_ID_MONOTONIC, &now);
+		long result = CALL2(NR_CLOCK_GETTIME, CLOCK_ID_MONOTONIC, &now);
+
+		if (result < 0)
+			return result;
 		timer.seconds = request->alarm_seconds - now.seconds;
 		timer.microseconds = (request->alarm_nanoseconds - now.nanoseconds) / 1000;
 		if (timer.microseconds < 0) {
@@ -166,7 +176,21 @@ static void restore_timer(const struct request *request)
 		timer.interval_seconds = request->interval_seconds;
 		timer.interval_microseconds = request->interval_microseconds;
 	}
-	CALL3(NR_SETITIMER, TIMER_REAL, &timer, NULL);
+	return set_timer(&timer);
+}
+
+/* Otherwise the backstop would end COMMAND later, or COMMAND miss a timer of its own. */
+static void give_back_timer(const struct request *request, struct outcome *outcome)
+{
+	long result = restore_timer(request);
+
+	if (result == 0)
+		return;
+	outcome->locked = 0;
+	outcome->call = "setitimer";
+	outcome->error = -result;
+	outcome->cause = "the timer that was pending before the launch cannot be given back";
+	outcome->detail[0] = '\0';
 }
 
 /* The helper runs, so that the loader has not dropped it. What is left to be bounded is the lock itself, which may
@@ -310,6 +334,9 @@ __attribute__((constructor)) static void before_main(void)
 		extend_backstop(&request);
 	lock_and_prove(&request, &outcome);
 	flags = request.flags;
+	if (request.own && (flags & CONTRACT_BACKSTOP) &&
+	    (outcome.locked || !(flags & CONTRACT_REQUIRED)))
+		give_back_timer(&request, &outcome);
 	if (!outcome.locked && request.own &&
 	    !((flags & CONTRACT_QUIET) && !(flags & CONTRACT_REQUIRED)))
 		report_failure(&outcome, &request);
@@ -320,8 +347,6 @@ __attribute__((constructor)) static void before_main(void)
 		hold_install(flags);
 	if (!request.own)
 		return;
-	if (flags & CONTRACT_BACKSTOP)
-		restore_timer(&request);
 	report_lock(&outcome, &request);
 	if (!outcome.locked || outcome.partial)
 		flags |= CONTRACT_QUIET;

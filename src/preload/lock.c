@@ -19,7 +19,10 @@ static int capability_honoured(const struct limit *limit)
 	result = CALL2(NR_MLOCK, page, 1);
 	if (result == 0)
 		CALL2(NR_MUNLOCK, page, 1);
-	CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, limit, NULL);
+	/* What cannot be put back is no limit to go on with. */
+	if (CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, limit, NULL) < 0 &&
+	    CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, limit, NULL) < 0)
+		return 0;
 	return result == 0;
 }
 
