@@ -417,6 +417,34 @@ delayed_children() { [[ $(program "$(children "$1" | head -n 1)") == duende-run 
         "$own/command" "$marker" 'wait'
 }
 
+@test "the helper goes, or is exchanged, while the launcher proves its own lock: COMMAND does not run" {
+    requires strace
+    requires ipc_lock
+    local tracer other
+
+    for other in "$programs/reached" ''; do
+        copy_pair "$own/pair"
+        : >"$own/err"
+        strace -qq -o /dev/null -e trace=mlockall -e inject=mlockall:delay_enter=900000:when=1 "$own/pair/duende-run" --no-config \
+            --required -- "$programs/reached" "$marker" 37 2>"$own/err" 3>&- &
+        tracer=$!
+        sleep 0.5
+        if [[ -n $other ]]; then
+            cp "$other" "$own/pair/new"
+            mv "$own/pair/new" "$own/pair/$HELPER_NAME"
+        else
+            rm "$own/pair/$HELPER_NAME"
+        fi
+        wait_for 8 ended "$tracer" || fail "it hangs"
+        status=0
+        wait "$tracer" || status=$?
+        assert_equal "$status" 120
+        run cat "$own/err"
+        assert_output --partial "helper $own/pair/$HELPER_NAME"
+        assert_nothing_ran
+    done
+}
+
 # --- SECURITY.md ------------------------------------------------------------------------------------------------------------
 
 @test "SECURITY.md names every environment variable that the launcher reads" {

@@ -104,8 +104,21 @@ static bool is_trusted(const struct stat *status, bool user_namespace)
 	       launcher.st_uid == status->st_uid && status->st_uid == 65534;
 }
 
-static enum helper_state inspect(struct helper_file *helper, enum abi abi, bool privileged,
-				 bool user_namespace)
+static void remember(struct helper_file *helper, const struct stat *status)
+{
+	helper->device = status->st_dev;
+	helper->inode = status->st_ino;
+	helper->changed = status->st_ctim;
+}
+
+static bool is_remembered(const struct helper_file *helper, const struct stat *status)
+{
+	return helper->device == status->st_dev && helper->inode == status->st_ino &&
+	       helper->changed.tv_sec == status->st_ctim.tv_sec &&
+	       helper->changed.tv_nsec == status->st_ctim.tv_nsec;
+}
+
+static enum helper_state inspect(struct helper_file *helper)
 {
 	cleanup_close int descriptor = open(helper->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct elf_facts facts;
@@ -115,12 +128,14 @@ static enum helper_state inspect(struct helper_file *helper, enum abi abi, bool 
 		helper->error_number = errno;
 		return errno == ENOENT ? HELPER_MISSING : HELPER_UNREADABLE;
 	}
+	remember(helper, &status);
 	if (!S_ISREG(status.st_mode))
 		return HELPER_WRONG_ABI;
-	if (privileged &&
-	    (!is_trusted(&status, user_namespace) || is_in_public_folder(helper->path)))
+	if (helper->privileged &&
+	    (!is_trusted(&status, helper->user_namespace) || is_in_public_folder(helper->path)))
 		return HELPER_UNTRUSTED;
-	if (elf_read(descriptor, &facts) != 0 || facts.abi != abi || !facts.position_independent)
+	if (elf_read(descriptor, &facts) != 0 || facts.abi != helper->abi ||
+	    !facts.position_independent)
 		return HELPER_WRONG_ABI;
 	if (facts.contract_version != CONTRACT_VERSION)
 		return HELPER_WRONG_VERSION;
@@ -138,6 +153,9 @@ void helper_file_find(const char *given, enum abi abi, bool privileged, bool use
 	helper->error_number = 0;
 	helper->path[0] = '\0';
 	helper->state = HELPER_NO_ABI;
+	helper->abi = abi;
+	helper->privileged = privileged;
+	helper->user_namespace = user_namespace;
 	if (name == NULL)
 		return;
 	if (given != NULL && realpath(given, helper->path) == NULL) {
@@ -148,7 +166,7 @@ void helper_file_find(const char *given, enum abi abi, bool privileged, bool use
 		helper->error_number = ENOENT;
 		helper->state = HELPER_MISSING;
 	} else {
-		helper->state = inspect(helper, abi, privileged, user_namespace);
+		helper->state = inspect(helper);
 	}
 }
 
@@ -168,4 +186,13 @@ enum helper_state helper_file_probe(struct helper_file *helper)
 	}
 	munmap(mapping, 1);
 	return HELPER_USABLE;
+}
+
+enum helper_state helper_file_look_again(struct helper_file *helper)
+{
+	struct stat status;
+
+	if (stat(helper->path, &status) != 0 || !is_remembered(helper, &status))
+		helper->state = inspect(helper);
+	return helper->state;
 }

@@ -6,6 +6,8 @@
 #include "target/elf.h"
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
 
 enum helper_state {
 	HELPER_USABLE,
@@ -23,6 +25,12 @@ struct helper_file {
 	enum helper_state state;
 	int error_number;
 	char path[PATH_MAX]; /* absolute; where it was expected, if it is missing */
+	/* Of the inspection, for another one. */
+	enum abi abi;
+	bool privileged, user_namespace;
+	dev_t device;
+	ino_t inode;
+	struct timespec changed; /* st_ctim */
 };
 
 /* Looks beside the launcher (/proc/self/exe), then in the library folder relative to it; never in
@@ -36,5 +44,9 @@ void helper_file_find(const char *given, enum abi abi, bool privileged, bool use
 /* Opens and maps it as the loader will, under the present credentials, and unmaps it. The loader
  * itself would only say "cannot be preloaded: ignored". Returns the state. */
 enum helper_state helper_file_probe(struct helper_file *helper);
+
+/* For the last moment before execve(2): the file that was inspected is still there and unchanged, or another one that
+ * passes the same inspection (an upgrade renames it). Returns the state. */
+enum helper_state helper_file_look_again(struct helper_file *helper);
 
 #endif

@@ -130,25 +130,34 @@ static void print_warnings(struct request *request, const struct facts *facts,
 	}
 }
 
+static int refuse_helper(const struct request *request, const struct facts *facts,
+			 const struct plan *plan, struct failure *failure)
+{
+	struct plan found = *plan;
+
+	found.cause = CAUSE_HELPER;
+	remedy_describe(request, facts, &found, place_find(), failure);
+	return -1;
+}
+
 int run_probe(const struct request *request, struct facts *facts, const struct plan *plan,
 	      struct failure *failure)
 {
-	struct plan found = *plan;
+	bool is_preload = plan->action == ACTION_PRELOAD;
 	const char *call;
 	int flags[2];
 	int result;
 
-	if (plan->action == ACTION_PRELOAD && helper_file_probe(&facts->helper) != HELPER_USABLE) {
-		found.cause = CAUSE_HELPER;
-		remedy_describe(request, facts, &found, place_find(), failure);
-		return -1;
-	}
+	if (is_preload && helper_file_probe(&facts->helper) != HELPER_USABLE)
+		return refuse_helper(request, facts, plan, failure);
 	plan_lock_flags(request, plan, flags);
 	result = probe_lock(flags, &call);
 	if (result != 0) {
 		remedy_describe_probe(request, facts, plan, place_find(), call, -result, failure);
 		return -1;
 	}
+	if (is_preload && helper_file_look_again(&facts->helper) != HELPER_USABLE)
+		return refuse_helper(request, facts, plan, failure);
 	return 0;
 }
 
