@@ -78,10 +78,12 @@ refused() {
 
 # warned TEXT: without --required each of them runs all the same.
 warned() {
-    local way
+    local way option kept=()
 
-    options=("${options[@]/--required/}")
-    options=("${options[@]/#/}")
+    for option in "${options[@]}"; do
+        [[ $option == --required ]] || kept+=("$option")
+    done
+    options=("${kept[@]}")
     for way in "${ways[@]}"; do
         launch "$way"
         [[ $status -eq 41 && $output =~ ^[0-9]+\ U$ && $stderr =~ warning:.*$1 ]] || wrong "$way: without --required"
@@ -129,6 +131,64 @@ print(answer(319, b"x", 0), answer(435, 0, 0), answer(151, 7), answer(151, 3), a
     done
 }
 
+# What says whether a file may be executed: faccessat2(2), before Linux 5.8 access(2) or faccessat(2).
+question_of_access=(faccessat2 access faccessat)
+[[ $(uname -m) == x86_64 ]] || question_of_access=(faccessat2 faccessat)
+
+@test "the question whether COMMAND may be executed gets no answer, or an odd one: locked" {
+    local answer
+
+    for answer in ENOSYS EPERM EINVAL EIO; do
+        place=("$folder/old-kernel" "${question_of_access[@]/%/=$answer}" --)
+        options=()
+        locked
+    done
+    # A filter that does not know the new call may say so in the word of the old one.
+    place=("$folder/old-kernel" faccessat2=EACCES --)
+    options=()
+    ways=("${ways_of_root[@]}")
+    locked
+}
+
+@test "COMMAND seems to be none that may be executed, and is one: with --required 126, without it locked or warned of" {
+    place=("$folder/old-kernel" "${question_of_access[@]/%/=EACCES}" --)
+    options=(--required)
+    launch "--method=auto locked"
+    [[ $status -eq 126 && -z $output && $stderr == *'Permission denied'* ]] || wrong "it runs, or is not named"
+    options=()
+    launch "--method=auto locked"
+    [[ $status -eq 0 && $output =~ ^[0-9]+\ L$ ]] || wrong "the tracer did not lock it"
+    launch "--method=auto locked-static"
+    [[ $status -eq 0 && $output =~ ^[0-9]+\ L$ ]] || wrong "the tracer did not lock it"
+    launch "--method=preload locked"
+    [[ $status -eq 41 && $output =~ ^[0-9]+\ U$ && $stderr =~ warning:.*memory\ cannot\ be\ locked ]] ||
+        wrong "it runs unlocked without a word"
+    place=("$folder/old-kernel" "${question_of_access[@]/%/=EACCES}" ptrace=EPERM --)
+    launch "--method=auto locked-static"
+    [[ $status -eq 41 && $output =~ ^[0-9]+\ U$ && $stderr =~ warning:.*ptrace ]] || wrong "it runs unlocked without a word"
+}
+
+@test "stat is refused: a static program is locked" {
+    # glibc has but this one call for all of them; a loader needs it.
+    place=("$folder/old-kernel" newfstatat=EPERM --)
+    ways=("--method=inject locked-static")
+    # Whether a capability lifts the limit cannot be found out without stat.
+    options=(--memlock=8M)
+    locked
+}
+
+@test "in a chain, the question whether a program may be executed gets no answer, or an odd one: locked" {
+    local answer
+
+    for answer in ENOSYS EPERM EINVAL EIO; do
+        place=("$folder/old-kernel" "${question_of_access[@]/%/=$answer}" --)
+        # shellcheck disable=SC2016 # for that shell
+        run --separate-stderr "${place[@]}" "$folder/duende-run" --no-config --required -- \
+            python3 -c 'import os, sys; os.execv(sys.argv[1], sys.argv[1:])' "$folder/locked"
+        [[ $output =~ ^[0-9]+\ L ]] || fail "$answer: status $status, said '$output', $stderr"
+    done
+}
+
 @test "no MCL_ONFAULT: --lock=on-fault and --lock=startup are refused, or run unlocked with a warning" {
     local mode
 
@@ -159,8 +219,28 @@ print(answer(319, b"x", 0), answer(435, 0, 0), answer(151, 7), answer(151, 3), a
     [[ $(ulimit -Hl) != unlimited ]] || place=(prlimit --memlock=8388608:8388608 "${place[@]}")
     for way in "--user=1000 locked" "--user=1000 locked-static"; do
         launch "$way"
-        [[ $status =~ ^(120|125)$ && -z $output && $stderr =~ duende-run:\ .*CAP_IPC_LOCK ]] || wrong "$way"
+        [[ $status -eq 120 && -z $output && $stderr =~ duende-run:\ .*CAP_IPC_LOCK.*prctl ]] || wrong "$way"
     done
+    options=()
+    for way in "--user=1000 locked" "--user=1000 locked-static"; do
+        launch "$way"
+        [[ $output =~ ^[0-9]+\ [LU]$ && $stderr =~ warning:.*only\ what\ is\ mapped\ now ]] || wrong "$way: without --required"
+    done
+}
+
+@test "ambient capabilities cannot be raised: the call is named, and without --required the user's program runs" {
+    # prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE)
+    place=("$folder/old-kernel" prctl:0:47:1:2=EPERM --)
+    [[ $(ulimit -Hl) != unlimited ]] || place=(prlimit --memlock=8388608:8388608 "${place[@]}")
+    options=(--required)
+    launch "--user=1000 locked"
+    [[ $status -eq 120 && -z $output && $stderr =~ CAP_IPC_LOCK\ cannot\ be\ kept.*prctl:\ Operation ]] || wrong "required"
+    options=()
+    launch "--user=1000 locked"
+    [[ $output =~ ^[0-9]+\ [LU]$ && $stderr =~ warning:.*CAP_IPC_LOCK\ cannot\ be\ kept.*prctl:\ Operation ]] || wrong "not required"
+    run "${place[@]}" "$folder/duende-run" --no-config --quiet --user=1000 -- id -u
+    assert_output 1000
+    assert_success
 }
 
 @test "a ptrace that cannot do what the tracer needs: a static program does not run" {
@@ -235,17 +315,51 @@ own_file() { with_proc "mount --bind $2 /proc/\$\$/$1"; }
     locked
 }
 
-@test "no /proc, or one whose smaps or status is masked, or that of another process: refused" {
+@test "no /proc, or one whose smaps or status is masked, or that of another process: refused, warned of, and named" {
+    local file
+
+    : >"$folder/empty"
+    printf 'Name:\tx\n' >"$folder/other"
+    printf 'VmSize:\t1000 kB\nVmRSS:\t1000 kB\nVmLck:\t0 kB\n' >"$folder/unlocked"
     with_proc 'umount -l /proc'
     refused '/proc is not mounted'
-    own_file smaps /dev/null
-    refused '/proc/self'
-    own_file status /dev/null
-    refused '/proc/self'
+    for file in smaps status; do
+        for mask in /dev/null "$folder/empty" "$folder/other" "$folder/unlocked"; do
+            own_file "$file" "$mask"
+            refused "/proc/self/$file: .*another file is mounted over it; (umount|leave out|give)"
+            warned "/proc/self/$file: .*another file is mounted over it; (umount|leave out|give)"
+        done
+    done
     own_file smaps /proc/1/smaps
-    refused '/proc/self'
+    refused '/proc/self/smaps: .*another file is mounted over it'
     own_file '' /proc/1
     refused ''
+}
+
+@test "smaps or status that is masked on the way, where no launcher looks any more: the helper names it" {
+    local file
+
+    requires root
+    requires mount_namespaces
+    requires busybox
+    for file in smaps status; do
+        for option in --required --children=forked; do
+            # shellcheck disable=SC2016 # for that shell
+            run --separate-stderr unshare --mount "$folder/duende-run" --no-config "$option" -- "$(command -v busybox)" sh -c \
+                'mount --bind /dev/null "/proc/$$/$1" && exec "$2"' sh "$file" "$folder/locked"
+            [[ $stderr == *"/proc/self/$file"*'another file is mounted over it'* ]] || fail "$file: '$output', $stderr"
+            [[ $option != --required ]] || [[ $status -eq 120 && -z $output ]] || fail "$file: status $status, '$output'"
+        done
+    done
+}
+
+@test "--status names a smaps that is masked, where the process lives" {
+    with_proc true
+    start sleep 60
+    # shellcheck disable=SC2016 # for that shell
+    run unshare --mount sh -c 'mount --bind /dev/null "/proc/$1/smaps" && exec "$2" --status "$1"' sh "$pid" "$folder/duende-run"
+    [[ $status -ne 0 ]] || fail "$output"
+    refute_output --partial 'it ended while it was read'
 }
 
 @test "a /proc of another PID namespace, which has other numbers for the same processes: locked" {
@@ -263,6 +377,13 @@ own_file() { with_proc "mount --bind $2 /proc/\$\$/$1"; }
     place=("$folder/old-kernel" 3.2 --)
     options=()
     locked
+}
+
+@test "an i386 program with a reserve that it cannot address is refused" {
+    requires i386
+    ways=("--method=preload locked-i386")
+    options=(--reserve=8G)
+    refused 'more than this program can address'
 }
 
 @test "an i386 program without its helper is refused" {
