@@ -205,6 +205,40 @@ program_with() {
     assert_line --regexp '^remedy +.{8}'
 }
 
+@test "the table names the calls that are refused, and has no plan where nothing can be asked" {
+    requires ipc_lock
+    within+=("$programs/filter" setpriority=EPERM ptrace=ENOSYS --)
+    run "${within[@]}" "$launcher" --no-config --check -- "${command[@]}"
+    assert_success
+    assert_line --regexp '^confinement +seccomp filter \(ptrace ENOSYS, setpriority EPERM\)'
+    assert_line --regexp '^plan +preload'
+    begin_row
+    under_filter prlimit64 kill
+    run "${within[@]}" "$launcher" --no-config --check -- "${command[@]}"
+    assert_equal "$status" 1
+    assert_line --regexp '^confinement .*prlimit64 SIGSYS'
+    refute_line --regexp '^plan '
+}
+
+@test "--lock-timeout longer than the rehearsal waits for, and a static program: yes" {
+    requires ipc_lock
+    program_is reached-static
+    options=(--lock-timeout=60)
+    works
+}
+
+@test "--expect: the end of the chain is only shown by the launch" {
+    requires ipc_lock
+    local last=${command[0]}
+
+    options=("--expect=$last")
+    command=(sh -c 'exec "$@"' sh "${command[@]}")
+    check --required
+    [[ $status -eq 0 ]] || wrong "the answer is not yes: $(<"$own/json")"
+    assert_finding expect note
+    [[ $(finding expect text) == *"$last" ]] || wrong "it does not name the program"
+}
+
 @test "--quiet: the status alone" {
     requires ipc_lock
     run "${within[@]}" "$launcher" --no-config --check --quiet true

@@ -430,6 +430,23 @@ $differences"
     compare -- "$exec_from" here null "$attributes"
 }
 
+@test "an execveat that the launcher cannot be told of is an error, and the program goes on" {
+    requires python3
+    run --separate-stderr "$DUENDE" --no-config --required -- "$python" -c '
+import ctypes, errno, os, resource, sys
+libc = ctypes.CDLL(None, use_errno=True)
+arguments, environment = (ctypes.c_char_p * 2)(b"x", None), (ctypes.c_char_p * 1)(None)
+def name(result):
+    return errno.errorcode.get(ctypes.get_errno(), "success")
+folder = os.open(sys.argv[1], os.O_PATH)
+for path in b"missing", None, b"./" * 2041 + b"reached":
+    print(name(libc.execveat(folder, path, arguments, environment, 0)))
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+print(name(libc.execve(b"/proc/self/exe", arguments, environment)))' "$programs"
+    assert_output $'ENOENT\nEFAULT\nENAMETOOLONG\nEMFILE'
+    assert_success
+}
+
 @test "a program goes on after calls that failed, and is still locked" {
     requires python3
     printf 'no program\n' >text

@@ -634,6 +634,17 @@ setup() {
     refused "helper .*$HELPER_NAME" 'execut' "$REMEDY"
 }
 
+@test "the paths of launcher and helper are too long to be kept: chains could not be followed" {
+    requires ipc_lock
+    bystander=$USER_CHANGE_WARNING
+    private_pair "$own/$(printf '%0200d/' {1..10})pair"
+    launch --required
+    assert_refused 'too long'
+    launch
+    [[ -e $marker && $status -eq $OWN_STATUS ]] || wrong "it does not run"
+    one_line_says 'warning: .*too long'
+}
+
 # --- chains ---------------------------------------------------------------------------------------------------------------
 
 USER_CHANGE_WARNING="warning: .* if COMMAND changes its user, its allocations will fail"

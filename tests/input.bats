@@ -1055,6 +1055,9 @@ dry_run_statuses() {
     try --no-config --dry-run --required -- "${run_marker[@]}"
     assert_status 0
     [[ $output =~ verdict[[:space:]]+'would run locked' ]] || fail "$output"
+    try --no-config --dry-run --required --method=inject -- "${run_marker[@]}"
+    assert_status 0
+    [[ $output =~ verdict[[:space:]]+'would run locked' && $output == *'fork the tracer'* ]] || fail "$output"
     assert_not_run
 }
 

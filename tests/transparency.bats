@@ -207,6 +207,13 @@ assert_expiry() {
     assert_output 'armed 1 interval 0.000000'
 }
 
+@test "a timer that runs out while the memory is being locked fires as soon as COMMAND runs" {
+    requires strace
+    # The helper's mlockall, behind that of the probe, takes longer than the timer.
+    run -142 timeout 8 strace -qq -o /dev/null -e trace=mlockall -e inject=mlockall:delay_enter=1500000:when=2 \
+        perl -e 'alarm 1; exec @ARGV' "$DUENDE" --no-config --quiet --required -- sleep 6
+}
+
 @test "no timer of the launcher is left" {
     compare -- "$attributes"
     run -0 value_of launched timer-real

@@ -321,6 +321,81 @@ static void a_call_that_only_other_launches_need_is_a_note(void **state)
 	assert_true(check_needs_call(&place->check, CALL_PTRACE));
 }
 
+static void fail_at(struct place_under_test *place, enum rehearsal_step step, int error_number,
+		    const char *call)
+{
+	place->rehearsal.step = step;
+	place->rehearsal.failed = true;
+	failure_set(&place->rehearsal.failure, EXIT_NOT_LOCKED, error_number, call, "it fails");
+}
+
+static void the_step_that_fails_is_named(void **state)
+{
+	struct place_under_test *place = *state;
+
+	fail_at(place, REHEARSE_LIMIT, EPERM, "prlimit");
+	assert_answer(place, CHECK_NO, "hard-limit");
+	fail_at(place, REHEARSE_IDENTITY, EPERM, "setresuid");
+	assert_answer(place, CHECK_NO, "identity");
+	fail_at(place, REHEARSE_PROBE, ENOMEM, "mlockall");
+	assert_answer(place, CHECK_NO, "memory");
+	fail_at(place, REHEARSE_PROBE, EIO, "mlockall");
+	assert_answer(place, CHECK_NO, "lock-refused");
+	/* That smaps may not be read says nothing of memory. */
+	fail_at(place, REHEARSE_PROBE, EPERM, "/proc/self/smaps");
+	assert_answer(place, CHECK_NO, "lock-refused");
+}
+
+static void the_timer_of_the_backstop_is_needed_where_it_is_armed(void **state)
+{
+	struct place_under_test *place = *state;
+
+	judge(place);
+	assert_false(check_needs_call(&place->check, CALL_SETITIMER));
+	place->request.required = true;
+	judge(place);
+	assert_true(check_needs_call(&place->check, CALL_SETITIMER));
+	place->rehearsal.facts.timer_discarded = true;
+	judge(place);
+	assert_false(check_needs_call(&place->check, CALL_SETITIMER));
+}
+
+static void only_the_launch_shows_where_a_chain_ends(void **state)
+{
+	struct place_under_test *place = *state;
+	const struct finding *finding;
+
+	place->request.expect = "/bin/last";
+	place->rehearsal.facts.inject_available = true;
+	assert_answer(place, CHECK_YES, "none");
+	finding = find(place, "expect");
+	assert_non_null(finding);
+	assert_int_equal(finding->severity, SEVERITY_NOTE);
+	assert_non_null(strstr(finding->text, "/bin/last"));
+}
+
+/* 16 MiB in small machines, a twentieth, 32 MiB at most. */
+static void min_free_is_recommended_by_the_size_of_the_machine(void **state)
+{
+	static const struct {
+		uint64_t total_mib;
+		const char *remedy;
+	} machines[] = {{128, "sysctl vm.min_free_kbytes=16384"},
+			{480, "sysctl vm.min_free_kbytes=24576"},
+			{65536, "sysctl vm.min_free_kbytes=32768"}};
+	struct place_under_test *place = *state;
+
+	place->request.swap_device = place->request.required = true;
+	place->check.host.min_free_kib.known = true;
+	place->check.host.min_free_kib.value = 1024;
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+		place->check.host.total_kib = machines[i].total_mib * 1024;
+		judge(place);
+		assert_non_null(find(place, "min-free"));
+		assert_string_equal(find(place, "min-free")->remedy, machines[i].remedy);
+	}
+}
+
 static void a_partial_lock_is_no(void **state)
 {
 	struct place_under_test *place = *state;
@@ -452,6 +527,10 @@ int main(void)
 		PLACE_TEST(a_capability_that_is_not_honoured_is_named),
 		PLACE_TEST(a_try_that_ends_badly_is_no_answer),
 		PLACE_TEST(a_call_that_only_other_launches_need_is_a_note),
+		PLACE_TEST(the_step_that_fails_is_named),
+		PLACE_TEST(the_timer_of_the_backstop_is_needed_where_it_is_armed),
+		PLACE_TEST(only_the_launch_shows_where_a_chain_ends),
+		PLACE_TEST(min_free_is_recommended_by_the_size_of_the_machine),
 		PLACE_TEST(a_partial_lock_is_no),
 		PLACE_TEST(the_gravest_comes_first),
 		cmocka_unit_test(the_cache_knows_libraries_by_name_and_abi),
