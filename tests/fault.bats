@@ -57,6 +57,37 @@ driver() { "$folder/fault" --programs "$folder" "$@" 2>&1; }
     assert_line --partial 'violation: preload-required:helper#2:mlockall:1:answer=0: main() ran, and its memory was not locked'
 }
 
+# gives_back FAULT STATUS: with this fault COMMAND finds limit, timer and signal mask as without it, or does not run.
+gives_back() {
+    run driver --launcher "$folder/duende-run" --only "$1"
+    assert_success
+    refute_line --partial 'changed:'
+    assert_line "status: exit $2"
+    [[ $2 -ne 37 ]] || assert_line --regexp '^evidence: main .*limit=8388608:8388608'
+}
+
+@test "limit, timer and signal mask that cannot be read or put back are put back all the same, or the launch says that it failed" {
+    [[ $(ulimit -Hl) == 8192 ]] || ulimit -l 8192
+    gives_back preload-required:helper#2:prlimit64:1:EPERM 120
+    assert_output --partial 'RLIMIT_MEMLOCK cannot be read'
+    gives_back preload:helper#2:prlimit64:1:EPERM 37
+    assert_output --partial 'warning: '
+    gives_back preload-required:helper#2:prlimit64:3:EPERM 37
+    gives_back preload:launcher#1:prlimit64:6:EPERM 37
+    gives_back attributes-required:launcher#1:getitimer:1:EPERM 37
+    gives_back attributes-required:helper#2:setitimer:2:EPERM 37
+    gives_back attributes-required:helper#2:clock_gettime:1:EPERM 120
+    gives_back timer-lost-required:helper#2:setitimer:3:EPERM 120
+    assert_output --partial 'setitimer'
+    gives_back inject-required:launcher#1:rt_sigprocmask:2:EPERM 120
+    assert_output --partial 'sigprocmask'
+    gives_back inject:launcher#1:rt_sigprocmask:2:EPERM 37
+    assert_output --partial 'warning: '
+    gives_back inject-required:launcher#1:rt_sigprocmask:3:EPERM 37
+    gives_back mask-lost-required:launcher#1:rt_sigprocmask:4:EPERM 120
+    assert_output --partial 'sigprocmask'
+}
+
 @test "one fault can be repeated by its name, and is told at length" {
     run driver --launcher "$folder/duende-run" --only preload-required:helper#2:mlockall:1:ENOMEM
     assert_success

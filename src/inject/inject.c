@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -120,7 +121,7 @@ static pid_t start_tracer(const struct inject_request *request, const int contro
 	int error, status;
 	pid_t pid;
 
-	*call = "sigprocmask";
+	*call = "rt_sigprocmask";
 	sigfillset(&all);
 	if (sigprocmask(SIG_SETMASK, &all, &mask) != 0)
 		return -errno;
@@ -253,11 +254,25 @@ static void explain_errno(struct failure *failure, int error_number)
 			"raise it by one for the short-lived tracer");
 }
 
+/* Calls that no one refuses but a filter. */
+static void explain_filter(struct failure *failure, const char *call)
+{
+	if (own_status("Seccomp") != 2)
+		return;
+	explain(failure, "a seccomp filter forbids it", "");
+	snprintf(failure->remedy, sizeof(failure->remedy), "allow %s in the seccomp profile", call);
+}
+
 static int fail(struct failure *failure, int error_number, const char *call)
 {
+	bool is_refused = error_number == EPERM || error_number == ENOSYS;
+
 	failure_set(failure, EXIT_NOT_LOCKED, error_number, call,
 		    "cannot trace COMMAND to lock its memory");
-	explain_errno(failure, error_number);
+	if (is_refused && strcmp(call, "ptrace") != 0)
+		explain_filter(failure, call);
+	else
+		explain_errno(failure, error_number);
 	return -1;
 }
 

@@ -102,33 +102,35 @@ static int take_lock(unsigned flags, struct outcome *outcome)
 }
 
 /* With a finite limit that the capability does not lift, MCL_FUTURE lets malloc(3), mmap(2) and
- * pthread_create(3) fail later: a time bomb, unless the limit was named as a budget. */
-static int is_time_bomb(unsigned flags, struct outcome *outcome)
+ * pthread_create(3) fail later: a time bomb, unless the limit was named as a budget. Returns why, or NULL. */
+static const char *time_bomb(unsigned flags, struct outcome *outcome)
 {
-	struct limit limit = {0, 0}; /* one that cannot be read may be finite */
+	struct limit limit = {0, 0};
 
-	CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, NULL, &limit);
+	/* It may be finite, and what is not known cannot be put back: nothing is tried with it. */
+	if (CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, NULL, &limit) < 0)
+		return (flags & CONTRACT_BUDGET) ? NULL : "RLIMIT_MEMLOCK cannot be read";
 	outcome->limit_kib = limit.soft == LIMIT_INFINITE ? LIMIT_INFINITE : limit.soft >> 10;
-	if (limit.soft == LIMIT_INFINITE || (flags & CONTRACT_BUDGET))
-		return 0;
-	return !capability_honoured(&limit);
+	if (limit.soft == LIMIT_INFINITE || (flags & CONTRACT_BUDGET) ||
+	    capability_honoured(&limit))
+		return NULL;
+	outcome->limited = 1;
+	return "RLIMIT_MEMLOCK is finite and CAP_IPC_LOCK is not honoured in this program";
 }
 
 void lock_process(unsigned flags, struct outcome *outcome)
 {
-	static const char finite[] =
-		"RLIMIT_MEMLOCK is finite and CAP_IPC_LOCK is not honoured in this program";
+	const char *bomb = time_bomb(flags, outcome);
 
 	outcome->locked = 1;
 	outcome->virtual_kib = file_field("/proc/self/status", "VmSize:");
-	if (is_time_bomb(flags, outcome)) {
-		outcome->limited = 1;
-		if (flags & CONTRACT_REQUIRED) {
-			fail(outcome, "mlockall", 0, finite);
-			return;
-		}
+	if (bomb != NULL && (flags & CONTRACT_REQUIRED)) {
+		fail(outcome, "mlockall", 0, bomb);
+		return;
+	}
+	if (bomb != NULL) {
 		outcome->partial = 1;
-		outcome->cause = finite;
+		outcome->cause = bomb;
 	}
 	if (take_lock(flags, outcome))
 		prove(outcome, !(flags & CONTRACT_ON_FAULT));
