@@ -430,3 +430,13 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
         assert_equal "$status" 120
     fi
 }
+
+@test "libraries that start threads or have guards before main(): locked each time" {
+    requires c_compiler
+    local launch
+    gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
+    EARLY=guard LD_PRELOAD=$scratch/early.so run -0 "$DUENDE" --no-config --quiet --required -- true
+    for ((launch = 0; launch < 60; launch++)); do
+        EARLY=thread LD_PRELOAD=$scratch/early.so run -0 "$DUENDE" --no-config --quiet --required -- true
+    done
+}

@@ -73,15 +73,35 @@ static address end_of_file(const struct mapping *mapping)
 					       : mapping->end;
 }
 
+/* Page by page what mlock(2) did not load as a whole. ENOMEM for one page of anonymous memory says that it can hold nothing: a
+ * guard (MADV_GUARD_INSTALL, at which mlockall(2) stops). Want of memory is EAGAIN (kernel mm/mlock.c
+ * __mlock_posix_error_return()). Where no page is there, the mapping is gone. */
+static int is_populated_but_for_guards(const struct mapping *mapping)
+{
+	int any = 0;
+
+	for (address page = mapping->start; page < mapping->end; page += SMALLEST_PAGE) {
+		long result = CALL2(NR_MLOCK, page, SMALLEST_PAGE);
+
+		if (result < 0 && result != -ERROR_NO_MEMORY)
+			return 0;
+		any |= result == 0;
+	}
+	return any;
+}
+
 /* mlock(2) again, which unlike mlockall(2) reports what could not be made resident. It counts pages
  * that smaps does not, such as the zero page behind memory that may only be read. */
 static int is_populated(const struct mapping *mapping)
 {
 	address length = mapping->end - mapping->start;
+	long result = CALL2(NR_MLOCK, mapping->start, length);
 	address end;
 
-	if (CALL2(NR_MLOCK, mapping->start, length) == 0)
+	if (result == 0)
 		return 1;
+	if (mapping->inode == 0)
+		return result == -ERROR_NO_MEMORY && is_populated_but_for_guards(mapping);
 	end = end_of_file(mapping);
 	if (end == mapping->end)
 		return 0;
@@ -191,19 +211,36 @@ static int read_status(struct outcome *outcome)
  * judged. */
 #define COUNTED_KIB (8ULL << 30)
 
-void prove(struct outcome *outcome, int resident)
+static int prove_once(struct outcome *outcome, int resident)
 {
 	number unlockable_kib = 0;
 
-	if (!prove_mappings(outcome, resident, &unlockable_kib)) {
-		outcome->locked = 0;
-		outcome->call = "/proc/self/smaps";
-	} else if (!read_status(outcome) ||
-		   (outcome->virtual_kib < COUNTED_KIB &&
-		    outcome->locked_kib + unlockable_kib < outcome->virtual_kib)) {
-		outcome->locked = 0;
-		outcome->call = "/proc/self/status";
-		if (outcome->error == 0 && outcome->cause == NULL)
-			outcome->cause = "VmLck does not cover VmSize";
+	outcome->call = "/proc/self/smaps";
+	if (!prove_mappings(outcome, resident, &unlockable_kib))
+		return 0;
+	outcome->call = "/proc/self/status";
+	if (!read_status(outcome))
+		return 0;
+	if (outcome->virtual_kib >= COUNTED_KIB ||
+	    outcome->locked_kib + unlockable_kib >= outcome->virtual_kib)
+		return 1;
+	outcome->cause = "VmLck does not cover VmSize";
+	outcome->detail[0] = '\0';
+	return 0;
+}
+
+/* Constructors of libraries may have started threads. While these map and unmap, a look shows what is on its way: a mapping
+ * that is being loaded, a VmSize that VmLck does not follow yet. */
+void prove(struct outcome *outcome, int resident)
+{
+	enum { LOOKS = 32 };
+	const char *cause = outcome->cause;
+
+	for (int look = 0; look < LOOKS; look++) {
+		outcome->cause = cause;
+		outcome->detail[0] = '\0';
+		outcome->locked = prove_once(outcome, resident);
+		if (outcome->locked)
+			return;
 	}
 }
