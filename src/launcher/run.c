@@ -299,7 +299,8 @@ static int prepare_lock(const struct request *request, struct facts *facts, cons
 		return 0;
 	if (run_probe(request, facts, plan, failure) == 0 &&
 	    run_prepare_method(request, facts, plan, failure) == 0) {
-		if (plan->warn_user_change && !request->guard)
+		/* Nor where execve(2) is expected to fail: its error is what counts. */
+		if (plan->warn_user_change && !request->guard && facts->target.exec_error == 0)
 			warn_about_user_change(plan);
 		return 0;
 	}
