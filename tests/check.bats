@@ -213,10 +213,10 @@ program_with() {
     assert_line --regexp '^confinement +seccomp filter \(ptrace ENOSYS, setpriority EPERM\)'
     assert_line --regexp '^plan +preload'
     begin_row
-    under_filter prlimit64 kill
+    under_filter mlock kill
     run "${within[@]}" "$launcher" --no-config --check -- "${command[@]}"
     assert_equal "$status" 1
-    assert_line --regexp '^confinement .*prlimit64 SIGSYS'
+    assert_line --regexp '^confinement .*mlock SIGSYS'
     refute_line --regexp '^plan '
 }
 
