@@ -88,6 +88,21 @@ gives_back() {
     assert_output --partial 'sigprocmask'
 }
 
+@test "the first bytes of the next program of a chain come short: it runs locked" {
+    local calls call length
+
+    run driver --launcher "$folder/duende-run" --verbose --only chain-static:launcher#1:getpid:1:EINVAL
+    mapfile -t calls < <(printf '%s\n' "${lines[@]}" | sed -n 's/^\(helper#2:read:[0-9]*\)(.*, 0x100, .*/\1/p')
+    assert [ ${#calls[@]} -gt 0 ]
+    for call in "${calls[@]}"; do
+        for length in 0 1; do
+            run driver --launcher "$folder/duende-run" --only "chain-static:$call:short=$length"
+            assert_success
+            assert_line --regexp '^evidence: main unlocked=0 future=16/16 '
+        done
+    done
+}
+
 @test "one fault can be repeated by its name, and is told at length" {
     run driver --launcher "$folder/duende-run" --only preload-required:helper#2:mlockall:1:ENOMEM
     assert_success

@@ -126,7 +126,6 @@ static int is_certain(long result)
 {
 	switch (-result) {
 	case ERROR_NOT_FOUND:
-	case ERROR_BAD_DESCRIPTOR:
 	case ERROR_ACCESS:
 	case ERROR_FAULT:
 	case ERROR_NO_DEVICE:
@@ -148,6 +147,8 @@ static long may_execute(int folder, const char *path)
 
 	if (result < 0 && !is_certain(result))
 		result = CALL3(NR_FACCESSAT, folder, path, ACCESS_EXECUTE);
+	if (result == -ERROR_BAD_DESCRIPTOR && folder != AT_CURRENT_DIRECTORY)
+		return result;
 	return result == 0 || is_certain(result) ? result : 0;
 }
 
@@ -238,7 +239,8 @@ static int is_text(const char *bytes, long count)
 	return 1;
 }
 
-static long check_content(const char *path, unsigned depth)
+/* `size`: of the file, as far as it is known. */
+static long check_content(const char *path, number size, unsigned depth)
 {
 	char line[LINE_MAXIMUM + 1];
 	long descriptor = open_file(path);
@@ -247,8 +249,8 @@ static long check_content(const char *path, unsigned depth)
 	if (descriptor < 0)
 		return 0; /* executable but not readable: the launcher decides */
 	result = CALL3(NR_READ, descriptor, line, LINE_MAXIMUM);
-	if (result < 0) {
-		result = 0; /* the same */
+	if (result < 0 || (result < LINE_MAXIMUM && (number)result < size)) {
+		result = 0; /* the same: the kernel sees more of it */
 	} else {
 		line[result] = '\0';
 		if (is_program(line, result))
@@ -281,7 +283,10 @@ static long check_file(const char *path, unsigned depth)
 		return is_certain(result) ? result : 0;
 	if ((status.halves[STAT_MODE / 4] & FORMAT_MASK) != FORMAT_REGULAR)
 		return -ERROR_ACCESS;
-	return check_content(path, depth);
+	/* i386 has the size at an odd multiple of 4. */
+	return check_content(
+		path, status.halves[STAT_SIZE / 4] | (number)status.halves[STAT_SIZE / 4 + 1] << 32,
+		depth);
 }
 
 /* --- through the launcher -------------------------------------------------------------------------- */
