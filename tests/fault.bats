@@ -88,6 +88,16 @@ gives_back() {
     assert_output --partial 'sigprocmask'
 }
 
+@test "--lock=startup: whichever of its two calls does nothing, what is mapped later is locked, or main() does not run" {
+    run driver --launcher "$folder/duende-run" --only attributes-required:helper#2:mlockall:2:answer=0
+    assert_success
+    assert_line --regexp '^evidence: main unlocked=0 future=16/16 '
+    run driver --launcher "$folder/duende-run" --only attributes-required:helper#2:mlockall:1:answer=0
+    assert_success
+    run driver --launcher "$folder/duende-run" --baselines --scenario attributes-required
+    assert_success
+}
+
 @test "the first bytes of the next program of a chain come short: it runs locked" {
     local calls call length
 

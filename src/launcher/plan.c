@@ -320,7 +320,9 @@ void plan_lock_flags(const struct request *request, const struct plan *plan, int
 	if (plan->startup_only) {
 		flags[0] = MCL_CURRENT | on_fault;
 	} else if (request->lock == LOCK_STARTUP) {
-		flags[0] = MCL_CURRENT;
+		/* With MCL_FUTURE from the first: what is mapped later can only be locked better than asked for, should the
+		 * second call do nothing, which no proof would show. */
+		flags[0] = MCL_CURRENT | MCL_FUTURE;
 		flags[1] = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
 	} else {
 		flags[0] = MCL_CURRENT | MCL_FUTURE | on_fault;

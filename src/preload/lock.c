@@ -94,7 +94,7 @@ static int take_lock(unsigned flags, struct outcome *outcome)
 		return lock_all(outcome, LOCK_CURRENT | on_fault);
 	/* startup: what is mapped becomes resident first, then what comes later is locked as it is
 	 * touched. */
-	if ((flags & CONTRACT_STARTUP) && !lock_all(outcome, LOCK_CURRENT))
+	if ((flags & CONTRACT_STARTUP) && !lock_all(outcome, LOCK_CURRENT | LOCK_FUTURE))
 		return 0;
 	if (flags & CONTRACT_STARTUP)
 		on_fault = LOCK_ONFAULT;

@@ -535,7 +535,7 @@ static void lock_modes_become_flags(void **state)
 	assert_true(flags[0] == 7 && flags[1] == 0);
 	request.lock = LOCK_STARTUP;
 	plan_lock_flags(&request, &plan, flags);
-	assert_true(flags[0] == 1 && flags[1] == 7);
+	assert_true(flags[0] == 3 && flags[1] == 7);
 }
 
 /* --- words --- */
