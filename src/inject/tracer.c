@@ -41,6 +41,7 @@ struct tracer {
 	bool child_signal_ignored;
 	bool exit_refused; /* the chain's exit status was turned into EXIT_NOT_LOCKED */
 	bool exit_reported;
+	bool stays; /* as a dead child: the target cannot wait for us */
 	struct remote remote;
 	struct failure failure; /* .what is empty: none */
 	char name[32];		/* of the target, for messages */
@@ -679,7 +680,8 @@ static int arrange_burial(struct tracer *tracer, uint64_t program_counter)
 	error = remote_wait(tracer, (int)(WEXITED | WNOHANG | (unsigned)__WALL), &result);
 	if (error != 0)
 		return error;
-	if (result != 0)
+	tracer->stays = result != 0;
+	if (tracer->stays)
 		return remote_close(&tracer->remote, program_counter);
 	return remote_begin_last_call(&tracer->remote, tracer->remote.convention->waitid, arguments,
 				      program_counter);
@@ -697,6 +699,10 @@ static _Noreturn void leave(struct tracer *tracer)
 		error = trace(PTRACE_SETOPTIONS, tracer->stops.target, 0, 0);
 	if (error != 0 && error != -ESRCH)
 		handshake_failed(tracer, error);
+	if (tracer->stays)
+		message_warning("%s[%d]: waitid is refused to it: the tracer stays behind as its "
+				"dead child %d",
+				tracer->name, tracer->stops.target, tracer->self);
 	_exit(0);
 }
 

@@ -154,6 +154,16 @@ static enum verdict violation(char why[256], const char *text)
 	return VERDICT_VIOLATION;
 }
 
+/* What the launch has borrowed or was asked to set, and COMMAND finds otherwise. */
+static enum verdict silent_change(char why[256])
+{
+	char what[160];
+
+	snprintf(what, sizeof(what), "%.159s", why);
+	snprintf(why, 256, "%s, without a word", what);
+	return VERDICT_VIOLATION;
+}
+
 /* The exec guard asks before what execve(2) would say: these answers mean that it would fail.
  * Where it does not, there is nothing to warn of before and nobody to warn behind. */
 static bool is_answer_of_exec(const struct fault *fault)
@@ -191,6 +201,8 @@ static enum verdict judge_reached(const struct scenario *scenario, const struct 
 	    strncmp(run->evidence, baseline->evidence, strcspn(baseline->evidence, "\n")) != 0) {
 		*changed = true;
 		describe_change(baseline->evidence, run->evidence, why);
+		if (!heard && !concerns_message(fault, call))
+			return silent_change(why);
 	}
 	return locked ? VERDICT_LOCKED : VERDICT_UNLOCKED;
 }
