@@ -220,7 +220,7 @@ suite_lint() {
     mapfile -t shells < <(shell_scripts)
     check "the C code is formatted" clang-format --dry-run -Werror "${c_files[@]}"
     check "clang-tidy finds nothing" tests/tidy.sh "$DUENDE_DYNAMIC_BUILD"
-    check "clang-tidy finds nothing in the helper" tests/tidy_helper.sh
+    check "clang-tidy finds nothing in the helper" tests/tidy.sh --helper
     check "gcc's analyser finds nothing" analyse_with_gcc
     check "cppcheck finds nothing" cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
         --enable=warning,portability,performance --suppress=missingIncludeSystem \

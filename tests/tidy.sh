@@ -1,31 +1,66 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 #
-# tidy.sh BUILD: clang-tidy on the sources but the helper's, with the compile commands of BUILD. Most of its time goes
-# to paths that it follows: a file that was clean is not looked at again until it, a header or the configuration changes
+#   tidy.sh BUILD    clang-tidy on the sources but the helper's, with the compile commands of BUILD
+#   tidy.sh --helper on the helper, which is built by a command of its own
+#
+# Most of its time goes to paths that it follows: a file that was clean is not looked at again until what the compiler
+# sees of it, its headers included, the configuration or clang-tidy itself changes, in whatever folder the tree lies
 # (DUENDE_CACHE, default .cache).
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-build=$1
 cache=${DUENDE_CACHE:-$PWD/.cache}/tidy
 mkdir -p "$cache"
 
-# tidy_file BUILD COMMON FILE; COMMON is what all files depend on.
+# Each source and its compile command, both ended by a zero; the largest first, so that no process is left alone with one.
+compile_commands() {
+    python3 - "$1/compile_commands.json" <<'PYTHON'
+import glob, json, os, sys
+commands = {os.path.relpath(entry["file"]): entry["command"] for entry in json.load(open(sys.argv[1]))}
+sources = [name for name in glob.glob("src/**/*.c", recursive=True) if not name.startswith("src/preload/")]
+for name in sorted(sources, key=os.path.getsize, reverse=True):
+    print(name, commands[name], sep="\0", end="\0")
+PYTHON
+}
+
+helper_commands() {
+    local file
+    for file in src/preload/*.c; do
+        printf '%s\0' "$file" "clang $helper_options -c $PWD/$file"
+    done
+}
+
+# What the compiler sees of a file, with the comments, which may be for clang-tidy, and without the place of the tree.
+preprocessed() {
+    (cd "$folder" && eval "$1 -E -C -o -") | sed "s|$PWD/||g"
+}
+
+# tidy_file FILE COMMAND
 tidy_file() {
     local key
-    key=$(sha256sum - "$3" <<<"$2" | sha256sum | cut -d' ' -f1)
+    key=$({ printf '%s\n' "$common" "${2//"$PWD"/}" && preprocessed "$2"; } | sha256sum | cut -d' ' -f1)
     [[ ! -e $cache/$key ]] || {
         touch "$cache/$key"
         return
     }
-    clang-tidy --quiet -p "$1" "$3" && touch "$cache/$key"
+    # shellcheck disable=SC2086 # several options
+    if [[ -n $helper_options ]]; then
+        clang-tidy --quiet "$1" -- $helper_options
+    else
+        clang-tidy --quiet -p "$folder" "$1"
+    fi && : >"$cache/$key"
 }
-export -f tidy_file
-export cache
+export -f preprocessed tidy_file
 
-common=$({ clang-tidy --version && cat .clang-tidy "$build/compile_commands.json" && find src -name '*.h' -print0 |
-    sort -z | xargs -0 cat; } | sha256sum)
-find src -name '*.c' -not -path 'src/preload/*' -print0 | sort -z |
-    xargs -0 -P "$(nproc)" -n 1 bash -c 'tidy_file "$@"' tidy "$build" "$common"
+if [[ $1 == --helper ]]; then
+    helper_options='-std=gnu17 -ffreestanding -fPIC -fvisibility=hidden -Isrc/preload' folder=.
+    list=(helper_commands)
+else
+    helper_options='' folder=$1
+    list=(compile_commands "$folder")
+fi
+common=$({ clang-tidy --version && cat .clang-tidy; } | sha256sum)
+export cache common folder helper_options
+"${list[@]}" | xargs -0 -P "$(nproc)" -n 2 bash -c 'set -euo pipefail; tidy_file "$@"' tidy
 find "$cache" -type f -mtime +30 -delete
