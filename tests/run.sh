@@ -216,6 +216,11 @@ unit_under_valgrind() {
     done
 }
 
+# in_processes COUNT COMMAND...: with COUNT at a time of the names on standard input, each ended by a zero, on all processors.
+in_processes() {
+    xargs -0 -P "$(nproc)" -n "$1" "${@:2}"
+}
+
 suite_lint() {
     local c_files shells
     mapfile -t c_files < <(sources src tests | grep -E '\.[ch]$')
@@ -224,11 +229,11 @@ suite_lint() {
     check "clang-tidy finds nothing" tests/tidy.sh "$DUENDE_DYNAMIC_BUILD"
     check "clang-tidy finds nothing in the helper" tests/tidy.sh --helper
     check "gcc's analyser finds nothing" analyse_with_gcc
-    check "cppcheck finds nothing" cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+    check "cppcheck finds nothing" cppcheck -j "$(nproc)" --quiet --error-exitcode=1 --std=c11 --inline-suppr \
         --enable=warning,portability,performance --suppress=missingIncludeSystem \
         --suppress=normalCheckLevelMaxBranches -D__x86_64__ -D__LP64__ -DDUENDE_VERSION='""' \
         -DDUENDE_HELPER_FOLDER='""' -Isrc src
-    check "shellcheck finds nothing" shellcheck -x -P SCRIPTDIR "${shells[@]}"
+    check "shellcheck finds nothing" in_processes 10 shellcheck -x -P SCRIPTDIR < <(printf '%s\0' "${shells[@]}")
     check "the shell code is formatted" shfmt -d -i 4 -ci "${shells[@]}"
 }
 
