@@ -280,7 +280,7 @@ pack_guest() {
     local setting
     cp -r "$here/guest/etc/." "$root/etc/"
     install -m 755 "$here/guest/init" "$root/init"
-    install -m 644 "$here"/guest/{library,swap,swap-daemons,verdict}.sh "$root/scenario/"
+    install -m 644 "$here"/guest/{library,docker,swap,swap-daemons,verdict}.sh "$root/scenario/"
     install -m 755 "$here/scenarios/$1.sh" "$root/scenario/scenario.sh"
     # The machine gives up earlier than the host does, so that it can still say where it stands.
     cat >"$root/scenario/machine.sh" <<END

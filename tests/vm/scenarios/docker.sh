@@ -20,21 +20,11 @@
 
 # shellcheck source=tests/vm/guest/library.sh
 . /scenario/library.sh
+# shellcheck source=tests/vm/guest/docker.sh
+. /scenario/docker.sh
 
 # --set only=REGEX: these rows alone.
 : "${only:=}"
-
-# The root file system of this machine cannot be pivoted away from, which is what this variable says.
-start_docker() {
-    DOCKER_RAMDISK=true dockerd --data-root /tmp/docker --storage-driver overlay2 --bridge=none \
-        --iptables=false --ip6tables=false --ip-forward=false >/tmp/dockerd.log 2>&1 </dev/null &
-    # A client that asks again and again would take half of the processor; one that is early waits for the answer.
-    wait_until 120 test -S /var/run/docker.sock || true
-    docker version || {
-        tail -n 20 /tmp/dockerd.log
-        return 1
-    }
-}
 
 load_images() {
     docker load -i /usr/local/bin/test-mlock-images.tar && rm /usr/local/bin/test-mlock-images.tar
