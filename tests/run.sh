@@ -30,6 +30,8 @@ full_suites=(build unit lint fuzz documentation input fail_closed transparency c
 # All else says there what it says outside.
 nested_suites=(build unit fail_closed transparency chains)
 contained_suites=(packages containers check_containers docker kubernetes readme containers-bare vm)
+# One engine serves them, one after the other.
+engine_suites=(containers check_containers docker kubernetes readme containers-bare)
 
 passed=0
 failed=0
@@ -110,12 +112,16 @@ needed_packages() {
     grep -hv '^#' tests/packages.d/* tests/{bench,containers,vm}/packages | sort -u
 }
 
+# Those of PACKAGE... that are.
+installed() {
+    dpkg-query -W -f '${Package} ${Status}\n' "$@" 2>/dev/null | sed -n 's/ install ok installed$//p'
+}
+
 install_packages() {
-    local package missing=()
-    for package in $(needed_packages "$@"); do
-        dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed' ||
-            missing+=("$package")
-    done
+    local packages missing
+    mapfile -t packages < <(needed_packages "$@" | sort -u)
+    # One question: some hundred processes take seconds.
+    mapfile -t missing < <(comm -23 <(printf '%s\n' "${packages[@]}") <(installed "${packages[@]}" | sort -u))
     [ ${#missing[@]} -gt 0 ] || return 0
     say "installing ${#missing[@]} packages: ${missing[*]}"
     if [ "$(id -u)" -ne 0 ]; then
@@ -270,7 +276,6 @@ machines=
 background_pid=
 start_vm_in_background() {
     machines=$(mktemp -d)
-    trap 'kill "$background_pid" 2>/dev/null; rm -rf "$machines"' EXIT
     vm_tests >"$machines/names"
     # The last ones of the file take longest: whoever waits at the end waits for a short one.
     seq "$(wc -l <"$machines/names")" -1 1 >"$machines/queue"
@@ -310,6 +315,7 @@ suite_vm() {
     fi
     run_machines
     wait "$background_pid" || true
+    background_pid=
     count_tap vm < <(tap_of_machines)
 }
 
@@ -323,8 +329,39 @@ tap_of_machines() {
     done
 }
 
+# As long as the suites that share it come one after the other. Where there can be none, each of their tests says so.
+share_engine() {
+    if [[ " ${engine_suites[*]} " != *" $1 "* ]]; then
+        end_engine
+    elif [ -z "${DUENDE_ENGINE:-}" ] && ! is_nested; then
+        DUENDE_ENGINE=$(engine start)
+        export DUENDE_ENGINE
+    fi
+}
+
+end_engine() {
+    [ -n "${DUENDE_ENGINE:-}" ] || return 0
+    engine stop
+    unset DUENDE_ENGINE
+}
+
+# In a shell of its own: engine.sh is not made for errexit. It belongs to this process all the same.
+engine() (
+    set +eu
+    # shellcheck source=tests/containers/engine.sh
+    . tests/containers/engine.sh
+    case $1 in
+        start) [ -n "$(engine_missing)" ] || { engine_start >&2 && echo "$ENGINE_DIR"; } || true ;;
+        stop)
+            ENGINE_DIR=$DUENDE_ENGINE DUENDE_ENGINE=
+            engine_stop
+            ;;
+    esac
+)
+
 run_suite() {
     say "$1"
+    share_engine "$1"
     if [ "$(type -t "suite_$1")" = function ]; then
         "suite_$1"
     elif [ -f "tests/$1.bats" ]; then
@@ -346,8 +383,15 @@ selected_suites() {
     fi
 }
 
+leave() {
+    [ -z "$background_pid" ] || kill "$background_pid" 2>/dev/null || true
+    [ -z "$machines" ] || rm -rf "$machines"
+    end_engine
+}
+
 main() {
     local suite suites skip failure
+    trap leave EXIT
     if [ "${1:-}" = --install ]; then
         install_packages "${@:2}"
         return
@@ -361,6 +405,7 @@ main() {
             start_vm_in_background
         fi
     done
+    end_engine
     if is_nested && [ $# -eq 0 ]; then
         skips+=("all other suites: they say inside of a container what they say outside, where they run"
             "containers, containers-bare, vm: this run is inside of a container already")

@@ -37,11 +37,11 @@ main() {
     fi
 
     engine_trap
-    # The disk, not memory: the packages that the tests need are gigabytes.
-    export ENGINE_SCRATCH=${TMPDIR:-/tmp}
     engine_start || exit 1
     engine_base_image docker || exit 1
     work=$ENGINE_DIR/bare
+    # An engine that is shared may have had another run.
+    rm -rf --one-file-system "$work"
     prepare || exit 1
     run_container
     judge

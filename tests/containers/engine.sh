@@ -13,6 +13,9 @@
 #   engine_clients FOLDER             programs docker and podman for these engines
 #   engine_stop
 #
+# DUENDE_ENGINE: the ENGINE_DIR of engines that run already (tests/run.sh sets it), so that suites that come one after the other
+# share images and the layers they are built of. engine_start takes these, and engine_stop removes their containers alone.
+#
 # Every call of an engine ends after ENGINE_TIMEOUT seconds (default 120) with status 124.
 # Settings: ENGINE_SCRATCH (default: /dev/shm with memory to spare, else TMPDIR, else /tmp), DUENDE_CACHE (default: .cache in
 # the repository), DUENDE_STORAGE_DRIVER (default: overlay2), DUENDE_DEBIAN_MIRROR (default: the mirrors that the host's own
@@ -123,6 +126,11 @@ engine_podman() {
 
 engine_start() {
     local owner=$$
+    if [ -n "${DUENDE_ENGINE:-}" ]; then
+        export ENGINE_DIR=$DUENDE_ENGINE
+        engine_answers
+        return
+    fi
     engine_sweep
     # A short path: a socket's address holds 107 bytes.
     ENGINE_DIR=$(mktemp -d "$(engine_scratch)/duende-engine.XXXXXX") || return 1
@@ -220,6 +228,10 @@ engine_stop() {
     case $name in duende-engine.*) ;; *) return 1 ;; esac
 
     engine_remove_containers
+    if [ "$ENGINE_DIR" = "${DUENDE_ENGINE:-}" ]; then
+        unset ENGINE_DIR
+        return
+    fi
     engine_end "$ENGINE_DIR/docker.pid" "$ENGINE_DIR" 30 || status=1
     # Only after a dockerd that had to be killed: what it would have ended itself.
     engine_end "$ENGINE_DIR/exec/containerd/containerd.pid" "$ENGINE_DIR" 10 || status=1
