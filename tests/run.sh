@@ -244,7 +244,7 @@ suite_lint() {
 }
 
 suite_fuzz() {
-    local seconds=${DUENDE_FUZZ_SECONDS:-10} target
+    local seconds=${DUENDE_FUZZ_SECONDS:-5} target
     check "the fuzz targets build" configure_and_build "$top/build-fuzz" \
         -DCMAKE_C_COMPILER=clang -DDUENDE_TESTS=OFF -DDUENDE_FUZZ=ON -DDUENDE_STATIC=OFF \
         -DDUENDE_SANITIZE=address,undefined
