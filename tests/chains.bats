@@ -103,7 +103,7 @@ assert_chain_is_locked() {
 @test "nice, ionice, taskset and chrt --batch: the daemon is locked" {
     cpu=$(taskset --cpu-list --pid $$ | sed 's/.*: \([0-9]*\).*/\1/')
     assert_chain_is_locked nice -n 7
-    assert_equal "$(awk '{ print $19 }' "/proc/$pid/stat")" 7
+    assert_equal "$(awk '{ print $19 }' "/proc/$pid/stat")" $(($(nice) + 7))
     assert_chain_is_locked ionice --class best-effort --classdata 7
     assert_chain_is_locked taskset --cpu-list "$cpu"
     assert_equal "$(awk '$1 == "Cpus_allowed_list:" { print $2 }' "/proc/$pid/status")" "$cpu"

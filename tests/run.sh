@@ -294,7 +294,7 @@ run_machines() {
     while number=$(next_machine); do
         # A regular expression (bats --filter) that matches this name alone.
         name=$(sed -n "${number}s/[][().*+?{}|^\$\\\\]/\\\\&/gp;${number}t;${number}p" "$machines/names")
-        bats --tap --filter "^$name\$" tests/vm.bats >"$machines/$number" 2>&1 </dev/null || true
+        bats --tap --timing --filter "^$name\$" tests/vm.bats >"$machines/$number" 2>&1 </dev/null || true
     done
 }
 
