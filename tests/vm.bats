@@ -81,6 +81,10 @@ run_scenario() {
     run_scenario status
 }
 
+@test "in a machine whose kernel runs x32 programs, --required locks or refuses them, and without it they run" {
+    run_scenario x32
+}
+
 @test "an aarch64 machine's --status says what its kernel says" {
     run "$BATS_TEST_DIRNAME/cross/aarch64.sh" launcher
     [[ $status -eq 0 || $status -eq 77 ]] || fail "$output"

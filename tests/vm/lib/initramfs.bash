@@ -7,8 +7,8 @@
 read_needs() {
     local scenario=$1 key value
 
-    needed_programs=() needed_files=() needed_sources=() needed_dynamic=() needed_fixtures=() needed_modules=() needed_repository=()
-    needed_launcher=no needed_root=initramfs memory=512 processors=1 time_limit=300
+    needed_programs=() needed_files=() needed_sources=() needed_x32=() needed_dynamic=() needed_fixtures=() needed_modules=() needed_repository=()
+    needed_launcher=no needed_root=initramfs command_line='' memory=512 processors=1 time_limit=300
     while read -r key value; do
         # shellcheck disable=SC2206 # several names on a line
         case $key in
@@ -16,6 +16,7 @@ read_needs() {
             needs-file:) read -ra words <<<"$value" && needed_files+=("${words[@]}") ;;
             needs-source:) needed_sources+=($value) ;;
             needs-source-dynamic:) needed_dynamic+=($value) ;;
+            needs-source-x32:) needed_x32+=($value) ;;
             needs-fixture:) needed_fixtures+=($value) ;;
             needs-module:) needed_modules+=($value) ;;
             needs-repository:) needed_repository+=($value) ;;
@@ -23,14 +24,15 @@ read_needs() {
             # --kernel is stronger.
             kernel:) : "${kernel:=$value}" ;;
             root:) needed_root=$value ;;
+            command-line:) command_line=$value ;;
             memory:) memory=$value ;;
             processors:) processors=$value ;;
             time-limit:) time_limit=$value ;;
             needs-*) usage_error "$scenario: unknown need $key" ;;
         esac
-    done < <(sed -n '/^[^#]/q; s/^# \([a-z-]*:\)/\1/p' "$scenario")
+    done < <(sed -n '/^[^#]/q; s/^# \([a-z0-9-]*:\)/\1/p' "$scenario")
     : "${kernel:=stable}"
-    is_kernel "$kernel" || usage_error "unknown kernel $kernel; stable and backports are known"
+    is_kernel "$kernel" || usage_error "unknown kernel $kernel; stable, backports, generic and 16k are known"
     time_limit=$((time_limit * ${DUENDE_VM_TIME_FACTOR:-1}))
 }
 
@@ -144,7 +146,7 @@ pack() {
 
 # ldd knows only the loader of this host's own libc; musl's is its whole libc.
 libraries_of() {
-    readelf -lW "$1" | grep -o '/lib/ld-musl-[^]]*' || ldd "$1" | grep -o '/[^ ]*'
+    readelf -lW "$1" | grep -o '/lib/ld-musl-[^]]*' || ldd "$1" 2>/dev/null | grep -o '/[^ ]*'
 }
 
 # What the loader of the machine would look for; ldd cannot say it here.
@@ -213,6 +215,13 @@ pack_sources() {
         [[ $foreign == no ]] || unavailable "$name-dynamic is built for this host's architecture alone"
         compile_source "$name" "$scratch/$name-dynamic"
         pack "$scratch/$name-dynamic" "/usr/local/bin/$name-dynamic"
+    done
+    for name in "${needed_x32[@]}"; do
+        [[ $machine_architecture == x86_64 && $foreign == no ]] || unavailable "$name-x32 is built on x86-64 for x86-64"
+        [[ -e /usr/libx32/libc.a ]] || unavailable "no libc of x32 (Debian packages libc6-dev-x32 and libx32gcc-12-dev)"
+        # Without gcc-multilib, beside which Debian has no cross compilers, nothing leads to the kernel's headers.
+        compile_source "$name" "$root/usr/local/bin/$name-x32" -mx32 -idirafter "/usr/include/$(gcc -print-multiarch)" -static
+        compile_source "$name" "$root/usr/local/bin/$name-x32-dynamic" -mx32 -idirafter "/usr/include/$(gcc -print-multiarch)"
     done
 }
 

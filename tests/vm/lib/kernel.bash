@@ -1,8 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts of run share its variables
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 #
-# Debian's cloud kernel, unpacked into the cache and never installed: that of this host's own Debian release
-# ("stable"), or that of Debian 12's backports ("backports"), which is 6.12 and has ublk_drv.
+# Debian's kernels, unpacked into the cache and never installed: the cloud kernel of this host's own Debian release
+# ("stable"), or of Debian 12's backports ("backports"), which is 6.12 and has ublk_drv; the kernel for every machine
+# ("generic"), which has the x32 ABI where the cloud kernel has none; that of Debian 12's backports for aarch64 with
+# pages of 16 KiB ("16k").
 
 # Sets what differs between the architectures.
 describe_architecture() {
@@ -44,18 +46,25 @@ describe_architecture() {
 }
 
 is_kernel() {
-    [[ $1 == stable || $1 == backports ]]
+    [[ $1 =~ ^(stable|backports|generic|16k)$ ]]
 }
 
 # Sets kernel_image, kernel_release and kernel_modules (a folder as depmod's -b wants it).
 prepare_kernel() {
-    local folder=$cache/kernel-$machine_architecture
+    local folder=$cache/kernel-$kernel-$machine_architecture meta_package=linux-image-cloud-$debian_architecture
 
-    if [[ $kernel == backports ]]; then
-        folder=$cache/kernel-backports-$machine_architecture
+    case $kernel-$machine_architecture in
+        stable-*) folder=$cache/kernel-$machine_architecture ;;
         # With cmpxchg16b this kernel does not boot under emulation.
-        [[ $machine_architecture != x86_64 ]] || processor+=,-cx16
-    fi
+        backports-x86_64) processor+=,-cx16 ;;
+        generic-*) meta_package=linux-image-$debian_architecture ;;
+        16k-aarch64)
+            meta_package=linux-image-arm64-16k
+            # The older processor has pages of 4 and 64 KiB alone.
+            processor=neoverse-n1
+            ;;
+        16k-*) usage_error "the kernel with pages of 16 KiB is for aarch64" ;;
+    esac
     [[ -e $folder/release ]] || unpack_kernel "$folder"
     kernel_release=$(<"$folder/release")
     kernel_image=$folder/image
@@ -75,6 +84,8 @@ unpack_kernel() {
     release=$(basename "$scratch"/tree/lib/modules/*)
     extract_image "$scratch/tree/boot/vmlinuz-$release" "$scratch/image"
     require_command xz xz-utils
+    # No emulated machine has the devices, and there are thousands.
+    rm -rf "$scratch"/tree/lib/modules/*/kernel/{sound,drivers/{gpu,media,net,staging}}
     find "$scratch/tree/lib/modules" -name '*.ko.xz' -exec xz -d {} +
     # The package leaves this to its post-installation script, which never runs.
     busybox depmod -b "$scratch/tree" "$release"
@@ -83,6 +94,14 @@ unpack_kernel() {
     # Into its place only when complete: an interrupted run leaves no half kernel.
     rm -rf "$folder"
     mv "$scratch" "$folder"
+}
+
+find_generic_package() {
+    find_stable_package
+}
+
+find_16k_package() {
+    find_backports_package
 }
 
 find_stable_package() {
@@ -124,8 +143,16 @@ debian_mirror() {
 }
 
 kernel_package() {
-    apt-cache "${apt_options[@]}" depends "linux-image-cloud-$debian_architecture" 2>/dev/null |
+    apt-cache "${apt_options[@]}" depends "$meta_package" 2>/dev/null |
         sed -n 's/^ *Depends: *\(linux-image-[0-9][^ ]*\).*/\1/p' | head -n 1
+}
+
+unpack_generic_package() {
+    unpack_stable_package
+}
+
+unpack_16k_package() {
+    unpack_backports_package
 }
 
 unpack_stable_package() {

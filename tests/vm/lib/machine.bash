@@ -19,7 +19,7 @@ run_machine() {
         -m "$memory" -smp "$processors" \
         -nodefaults -no-user-config -nographic -no-reboot "${disk_arguments[@]}" \
         -serial "file:$serial_log" -kernel "$kernel_image" -initrd "$initramfs" \
-        -append "console=$console loglevel=4 panic=-1 rootfstype=ramfs $kernel_arguments" \
+        -append "console=$console loglevel=4 panic=-1 rootfstype=ramfs $kernel_arguments $command_line" \
         </dev/null >"$scratch/emulator.log" 2>&1 &
     emulator_pid=$!
     if [[ $verbose == yes ]]; then
