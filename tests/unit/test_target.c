@@ -887,12 +887,13 @@ static void on_a_mount(unsigned long flags, bool (*check)(void))
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
+		/* A type that the kernel does not look at: valgrind wants one. */
 		if (unshare(CLONE_NEWNS) != 0 ||
-		    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+		    mount("none", "/", "", MS_REC | MS_PRIVATE, NULL) != 0 ||
 		    mount("none", "mount", "tmpfs", 0, "mode=0755") != 0)
 			_exit(CHILD_SKIPPED);
 		write_static("mount/program", 06755);
-		if (mount("none", "mount", NULL, MS_REMOUNT | flags, NULL) != 0)
+		if (mount("none", "mount", "", MS_REMOUNT | flags, NULL) != 0)
 			_exit(CHILD_SKIPPED);
 		_exit(check() ? CHILD_SUCCEEDED : CHILD_FAILED);
 	}
@@ -958,7 +959,7 @@ static void no_descriptor_is_left_open(void **state)
 
 #define SCRATCH_TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
-int main(void)
+int main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(an_installed_dynamic_program_is_dynamic),
@@ -1005,5 +1006,6 @@ int main(void)
 		SCRATCH_TEST(no_descriptor_is_left_open),
 	};
 
+	scratch_main(argc, argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
