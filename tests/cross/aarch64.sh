@@ -7,11 +7,17 @@
 #   aarch64.sh fixtures  cross-compiles the programs that tests launch in a machine, and the launcher
 #   aarch64.sh run FLAGS runs a dynamic program with the helper under user emulation (eight hexadecimal
 #                        digits of preload/contract.h) and prints what it says about itself
+#   aarch64.sh unlocks FLAGS STEP...  the same for tests/fixtures/unlocks.c
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 folder=${DUENDE_CROSS_BUILD:-$top/build-aarch64}
 compiler=aarch64-linux-gnu-gcc
 sysroot=/usr/aarch64-linux-gnu
+helper=$folder/duende-preload.aarch64.so
+emulator=qemu-aarch64
+
+# shellcheck source=tests/cross/emulate.bash
+. "$top/tests/cross/emulate.bash"
 
 # configure OPTION...
 configure() {
@@ -45,7 +51,7 @@ fixtures() {
 }
 
 run() {
-    local helper=$folder/duende-preload.aarch64.so program=$folder/program
+    local program=$folder/program
     # shellcheck disable=SC2016 # a C program
     printf '%s\n' '#include <stdio.h>' '#include <stdlib.h>' '#include <unistd.h>' '#include <sys/wait.h>' \
         'static void vmlck(const char *who) { char line[256]; FILE *f = fopen("/proc/self/status", "r");' \
@@ -54,21 +60,14 @@ run() {
         'int main(void) { printf("main ran, LD_PRELOAD=%s\n", getenv("LD_PRELOAD") ? "set" : "unset");' \
         'vmlck("parent"); if (fork() == 0) { vmlck("child"); _exit(0); } wait(0); return 7; }' |
         $compiler -x c -O1 -o "$program" -
-    # In a subshell that becomes the program: process and parent are known before.
-    (
-        # Of the version that src/preload/contract.h has.
-        version=$(sed -n 's/^#define CONTRACT_VERSION //p' src/preload/contract.h)
-        printf -v request '%s:%s:%x:%x:0:0:0:0:0:0:0:a:0:%x:9:%s/bin/true' "$version" "$1" "$BASHPID" "$$" ${#helper} "$helper"
-        exec qemu-aarch64 -L $sysroot -E "LD_PRELOAD=$helper" -E "DUENDE_RUN_REQUEST=$request" \
-            "$program"
-    )
+    launch "$1" "$program"
 }
 
 case ${1:-} in
     build | launcher | fixtures) "$1" ;;
-    run) run "$2" ;;
+    run | unlocks) "$@" ;;
     *)
-        sed -n '3,10s/^# \{0,1\}//p' "$0"
+        sed -n '3,11s/^# \{0,1\}//p' "$0"
         exit 125
         ;;
 esac

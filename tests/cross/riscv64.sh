@@ -4,6 +4,7 @@
 #   riscv64.sh build      cross-compiles it
 #   riscv64.sh run FLAGS  runs a dynamic program with it under user emulation (eight hexadecimal digits of
 #                         preload/contract.h) and prints what the program says about itself
+#   riscv64.sh unlocks FLAGS STEP...  the same for tests/fixtures/unlocks.c
 # There is no launcher for riscv64: user emulation has no ptrace(2), so that its tracer could not be tested.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -11,6 +12,10 @@ folder=${DUENDE_CROSS_BUILD:-$top/build-riscv64}
 compiler=riscv64-linux-gnu-gcc
 sysroot=/usr/riscv64-linux-gnu
 helper=$folder/duende-preload.riscv64.so
+emulator=qemu-riscv64
+
+# shellcheck source=tests/cross/emulate.bash
+. "$top/tests/cross/emulate.bash"
 
 build() {
     cmake -S "$top" -B "$folder" -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=riscv64 \
@@ -24,7 +29,7 @@ build() {
 }
 
 run() {
-    local program=$folder/program request
+    local program=$folder/program
     $compiler -x c -O1 -Wall -Werror -o "$program" - <<'PROGRAM'
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,20 +60,14 @@ int main(void)
 	return 7;
 }
 PROGRAM
-    # In a subshell that becomes the program: process and parent are known before.
-    (
-        # Of the version that src/preload/contract.h has.
-        version=$(sed -n 's/^#define CONTRACT_VERSION //p' src/preload/contract.h)
-        printf -v request '%s:%s:%x:%x:0:0:0:0:0:0:0:a:0:%x:9:%s/bin/true' "$version" "$1" "$BASHPID" "$$" ${#helper} "$helper"
-        exec qemu-riscv64 -L $sysroot -E "LD_PRELOAD=$helper" -E "DUENDE_RUN_REQUEST=$request" "$program"
-    )
+    launch "$1" "$program"
 }
 
 case ${1:-} in
     build) build ;;
-    run) run "${2:?}" ;;
+    run | unlocks) "$@" ;;
     *)
-        sed -n '3,7s/^# \{0,1\}//p' "$0"
+        sed -n '3,8s/^# \{0,1\}//p' "$0"
         exit 125
         ;;
 esac
