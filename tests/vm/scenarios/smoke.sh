@@ -11,6 +11,8 @@
 # shellcheck source=tests/vm/guest/library.sh
 . /scenario/library.sh
 
+echo "# $(uname -r), pages of $(awk '/^KernelPageSize:/ { print $2; exit }' /proc/self/smaps) kB"
+
 locks_memory() {
     local probe
     probe=$(machine-probe) || {

@@ -2,13 +2,13 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 #
-# The suite of the tracer, shorter, with the launcher itself: what depends on the machine's architecture is
-# registers, system calls, the vdso and the loader.
+# The suites of the tracer and of --hold, shorter, with the launcher itself: what depends on the machine's architecture is
+# registers, system calls, the vdso, the loader and the size of a page.
 #
 # needs-launcher: yes
 # needs-fixture: fixture-bare fixture-chain fixture-filter fixture-forks fixture-goserver inject-driver
 # needs-fixture: fixture-probe-dynamic fixture-probe-musl fixture-probe-musl-dynamic fixture-probe-static
-# needs-fixture: fixture-probe-static-pie fixture-storm
+# needs-fixture: fixture-probe-static-pie fixture-storm fixture-unlocks fixture-unlocks-musl
 # needs-program: dash env setcap setpriv sleep touch
 # memory: 512
 # processors: 2
@@ -16,6 +16,8 @@
 
 # shellcheck source=tests/vm/guest/library.sh
 . /scenario/library.sh
+
+echo "# $(uname -r), pages of $(awk '/^KernelPageSize:/ { print $2; exit }' /proc/self/smaps) kB"
 
 programs=/usr/local/bin
 probe=$programs/fixture-probe-static
@@ -106,6 +108,75 @@ for way in daemon double; do
     check "a daemon is locked ($way)" is_locked "$pid"
     check "with its text ($way)" is_text_resident "$pid"
     kill "$pid"
+done
+
+# --- hold ---
+
+is_ready() { [ "$(cat "/proc/$1/comm")" = ready ]; }
+
+# start_unlocks OPTION... -- PROGRAM STEP...: returns when it has done all; what it was told is in /tmp/output.
+start_unlocks() {
+    "$programs/duende-run" --quiet --required "$@" </dev/null >/tmp/output 2>/tmp/errors &
+    pid=$!
+    wait_until 20 is_ready "$pid" || echo "# not ready: $(cat /tmp/output /tmp/errors)"
+}
+
+told() { grep -qE "^$1" /tmp/output || { cat /tmp/output && return 1; }; }
+
+resident_kib() { status_kilobytes "$pid" RssAnon; }
+
+child_is_ready() {
+    child=$(children_of "$pid")
+    is_ready "${child:-none}"
+}
+
+attempts='munlockall munlock munlock-wrap mlockall=1 mlockall=5 mlockall=6 mlockall=3 mlockall=0 mlockall=4 mlockall=9'
+# shellcheck disable=SC2086 # attempts are several words
+for kind in unlocks unlocks-musl; do
+    program=$programs/fixture-$kind
+    start_unlocks --hold -- "$program" $attempts map dontneed
+    check "$kind: held, all stays locked, also what is mapped later" is_locked "$pid"
+    check "$kind: every page stays resident" is_resident "$pid"
+    for call in munlockall munlock mlockall=1 mlockall=5 mlockall=6 mlockall=3; do
+        check "$kind: $call is told success" told "$call 0 0"
+    done
+    for call in munlock-wrap mlockall=0 mlockall=4 mlockall=9; do
+        check "$kind: $call is told EINVAL, as by the kernel" told "$call -1 22"
+    done
+    check "$kind: MADV_DONTNEED is EINVAL" told 'dontneed -1 22 byte 1'
+    end_process "$pid"
+    for call in munlockall munlock mlockall=1; do
+        start_unlocks -- "$program" "$call" map
+        check "$kind: control: without --hold $call is told the same" told "$call 0 0"
+        check_not "$kind: control: and unlocks" is_locked "$pid"
+        end_process "$pid"
+    done
+    for lock in startup on-fault; do
+        start_unlocks --hold "--lock=$lock" -- "$program" $attempts map
+        check "$kind, $lock: all stays locked" is_locked "$pid"
+        end_process "$pid"
+        start_unlocks --hold "--lock=$lock" -- "$program" munlockall mlockall=1 map
+        check_not "$kind, $lock: later mappings are loaded as they are touched" is_resident "$pid"
+        before=$(status_kilobytes "$pid" RssAnon)
+        end_process "$pid"
+        start_unlocks --hold "--lock=$lock" -- "$program" munlockall mlockall=1 map dontneed
+        check "$kind, $lock: MADV_DONTNEED is told success" told 'dontneed 0 0 byte 0'
+        check "$kind, $lock: and gives memory back" test "$(status_kilobytes "$pid" RssAnon)" -le $((before - 900))
+        check "$kind, $lock: what is mapped stays locked" is_locked "$pid"
+        end_process "$pid"
+    done
+    start_unlocks --hold -- "$program" vfork raw
+    check_not "$kind: control: what passes by the helper unlocks" is_locked "$pid"
+    end_process "$pid"
+    "$programs/duende-run" --quiet --required --hold -- "$program" fork munlockall mlockall=1 map </dev/null >/tmp/output 2>&1 &
+    pid=$!
+    wait_until 20 child_is_ready
+    child=$(children_of "$pid")
+    check "$kind: a forked child is told success" told "munlockall 0 0 pid $child"
+    check "$kind: and stays locked" is_locked "$child"
+    check "$kind: and so does its parent" is_resident "$pid"
+    kill "$child"
+    end_process "$pid"
 done
 
 # --- chains ---
