@@ -654,6 +654,20 @@ os.execv("/reached", ["/reached", "/marker", "37"])'
     refute [ -e root/marker ]
 }
 
+@test "a chain that is refused says so under a limit of no open files too, under which poll(2) fails" {
+    requires python3
+    local code='import os, resource
+os.chroot("root")
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+os.execv("/reached", ["/reached", "/marker", "37"])'
+
+    mkdir root
+    cp "$programs/reached-static" root/reached
+    run -120 "$DUENDE" --no-config --quiet --required -- python3 -c "$code"
+    assert_output --partial 'not executed, because its memory would not be locked'
+    refute [ -e root/marker ]
+}
+
 @test "a mount that hides the launcher: with --required status 120, else the program runs" {
     requires mount_namespaces
     local code='mount -t tmpfs none "$1"; shift; exec env -i "$@"'

@@ -456,6 +456,22 @@ tenths_of() {
     assert_equal "$status" 127
 }
 
+@test "a limit of no open files, under which poll(2) fails, does not silence a refusal, a warning or an error" {
+    local helper=$BUILD/$HELPER_NAME bare
+
+    capture prlimit --nofile=0 "$fixtures/attributes-static"
+    bare=$status
+    capture prlimit --nofile=0 "$DUENDE" --no-config --nonsense
+    assert_equal "$status" 125
+    [[ $stderr == *'duende-run: '*nonsense* ]] || fail "an error: $stderr"
+    capture prlimit --nofile=0 "$DUENDE" --no-config --helper="$helper" --required -- "$fixtures/attributes-static"
+    assert_equal "$status" 120
+    [[ $stderr == 'duende-run: '* ]] || fail "a refusal: $stderr"
+    capture prlimit --nofile=0 "$DUENDE" --no-config --helper="$helper" -- "$fixtures/attributes-static"
+    assert_equal "$status" "$bare"
+    [[ $stderr == 'duende-run: warning: '* ]] || fail "a warning: $stderr"
+}
+
 @test "a stderr without a reader does not stop the proof of --verbose" {
     requires root
     requires ipc_lock

@@ -18,13 +18,14 @@ void message_set_quiet(bool quiet)
 
 /* A launch must not fail or hang because nobody reads: a full pipe would block write(2), one
  * without a reader raise SIGPIPE (poll(2) then adds POLLERR). A pipe that polls as writable takes
- * 4096 bytes at once (pipe(7)). */
+ * 4096 bytes at once (pipe(7)). Where poll(2) cannot be asked (EINVAL with RLIMIT_NOFILE 0) a refusal must not be silent. */
 static bool stderr_is_writable(void)
 {
 	enum { WAIT_MILLISECONDS = 1000 };
 	struct pollfd poll_stderr = {.fd = STDERR_FILENO, .events = POLLOUT};
+	int count = poll(&poll_stderr, 1, WAIT_MILLISECONDS);
 
-	return poll(&poll_stderr, 1, WAIT_MILLISECONDS) == 1 && poll_stderr.revents == POLLOUT;
+	return (count < 0 && errno != EINTR) || (count == 1 && poll_stderr.revents == POLLOUT);
 }
 
 static void message_write(const char *start, const char *format, va_list arguments)

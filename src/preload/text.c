@@ -253,12 +253,15 @@ void message_write(struct message *message)
 	struct {
 		kernel_time seconds, nanoseconds;
 	} timeout = {WAIT_SECONDS, 0};
+	long count;
 
 	if (message->length == sizeof(message->bytes))
 		message->length--;
 	message->bytes[message->length++] = '\n';
 	/* A full pipe would block, one without a reader raise SIGPIPE: neither may change what
-	 * becomes of the program. A pipe that is writable takes 4096 bytes at once (pipe(7)). */
-	if (CALL5(NR_PPOLL, &poll, 1, &timeout, NULL, 0) == 1 && poll.returned == POLL_OUT)
+	 * becomes of the program. A pipe that is writable takes 4096 bytes at once (pipe(7)). Where ppoll(2) cannot be asked
+	 * (EINVAL with RLIMIT_NOFILE 0, which a chain may have set) a refusal must not be silent. */
+	count = CALL5(NR_PPOLL, &poll, 1, &timeout, NULL, 0);
+	if ((count < 0 && count != -ERROR_INTERRUPTED) || (count == 1 && poll.returned == POLL_OUT))
 		CALL3(NR_WRITE, STANDARD_ERROR, message->bytes, message->length);
 }
