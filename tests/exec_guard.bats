@@ -574,6 +574,40 @@ else:
     done
 }
 
+@test "a program that executes itself by another path that leads through /proc/self/exe becomes itself again, not the launcher" {
+    requires python3
+    local path mode code='import os, sys
+if len(sys.argv) > 2:
+    print("again", *sys.argv[2:])
+else:
+    if sys.argv[1] == "./exe":
+        os.chdir("/proc/self")
+    os.execv(sys.argv[1], ["python3", *sys.orig_argv[1:], "--version"])'
+
+    ln -s /proc/self/exe link
+    ln -s /proc chain
+    for path in ./link chain/self/exe ./exe /./proc/self/exe /tmp/../proc/self/exe; do
+        for mode in --required --lock=full; do
+            run "$DUENDE" --no-config --quiet "$mode" -- "$python" -c "$code" "$path"
+            assert_success
+            assert_output 'again --version'
+        done
+    done
+}
+
+@test "a link to a close-on-exec descriptor is followed before the descriptor is closed" {
+    requires python3
+    local code='import os, sys
+file = os.open(sys.argv[1], os.O_RDONLY)
+os.symlink("/proc/self/fd/%d" % file, "descriptor")
+os.execv("./descriptor", sys.argv[1:])'
+
+    begin --required -- "$python" -c "$code" "$reached" "$marker" wait
+    assert_equal "$(program "$pid" 2>&1)" reached || fail "$(cat "$scratch"/process.*)"
+    assert_locked "$pid"
+    finish
+}
+
 @test "a script finds the name by which it was executed, with two slashes where there were two" {
     # shellcheck disable=SC2016 # for the script
     printf '#!/bin/sh\necho "$0"\n' >"$scratch/script"

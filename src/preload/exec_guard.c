@@ -421,6 +421,26 @@ static int guarded_link(const char *path, strings arguments, strings environment
 	return result;
 }
 
+/* The kernel is asked, because any link may lead there. Before Linux 5.6, under filters as old, or where no descriptor is
+ * left, by the names that are in use. */
+static int is_through_process_link(const char *path)
+{
+	enum { NO_MAGIC_LINKS = 2 }; /* RESOLVE_NO_MAGICLINKS */
+	const struct {
+		number flags, mode, resolve;
+	} how = {OPEN_PATH | OPEN_CLOSE_ON_EXEC, 0, NO_MAGIC_LINKS}; /* struct open_how */
+	long result = CALL4(NR_OPENAT2, AT_CURRENT_DIRECTORY, path, &how, sizeof(how));
+
+	if (result >= 0)
+		close_file(result);
+	if (result >= 0 || result == -ERROR_LOOP)
+		return result < 0;
+	while (path[0] == '/' && path[1] == '/')
+		path++;
+	return text_starts_with(path, "/proc/") || text_starts_with(path, "/dev/fd/") ||
+	       text_starts_with(path, "/dev/std");
+}
+
 static int guarded_path(const char *path, strings arguments, strings environment)
 {
 	long result = check_file(path, 0);
@@ -443,7 +463,6 @@ static int guarded_path(const char *path, strings arguments, strings environment
 
 static int guarded_execve(const char *path, strings arguments, strings environment)
 {
-	const char *start;
 	long result;
 
 	if (!is_guarded())
@@ -452,12 +471,8 @@ static int guarded_execve(const char *path, strings arguments, strings environme
 	result = may_execute(AT_CURRENT_DIRECTORY, path);
 	if (result < 0)
 		return libc_result(result);
-	for (start = path; start[0] == '/' && start[1] == '/'; start++)
-		;
-	if (text_starts_with(start, "/proc/") || text_starts_with(start, "/dev/fd/") ||
-	    text_starts_with(start, "/dev/std"))
-		return guarded_link(path, arguments, environment);
-	return guarded_path(path, arguments, environment);
+	return is_through_process_link(path) ? guarded_link(path, arguments, environment)
+					     : guarded_path(path, arguments, environment);
 }
 
 /* --- PATH, as execvp(3) searches it ----------------------------------------------------------------- */

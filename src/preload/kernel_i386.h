@@ -30,6 +30,7 @@ enum {
 	NR_PREAD64 = 180,
 	NR_MMAP = 90, /* the old one, with a block of arguments */
 	NR_MUNMAP = 91,
+	NR_OPENAT2 = 437,
 	NR_FACCESSAT2 = 439,
 	NR_STATX = 383,
 };

@@ -30,6 +30,7 @@ enum {
 	NR_PREAD64 = 17,
 	NR_MMAP = 9,
 	NR_MUNMAP = 11,
+	NR_OPENAT2 = 437,
 	NR_FACCESSAT2 = 439,
 	NR_STATX = 332,
 };
