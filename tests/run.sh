@@ -9,8 +9,8 @@
 #
 # The last line is "N passed, N failed, N skipped"; every skip is listed with its reason before it.
 # Environment: CI=true makes a skip of something that can run here a failure; DUENDE_NESTED=1 (set by
-# the container suite) leaves out what starts containers and machines; DUENDE_CACHE is a folder for
-# downloads that are kept between runs (default: .cache in the checkout).
+# the container suite) runs what says something about a bare Debian and no more; DUENDE_CACHE is a folder
+# for downloads that are kept between runs (default: .cache in the checkout).
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
