@@ -117,7 +117,8 @@ engine_docker() {
 }
 
 engine_podman() {
-    env -u CONTAINER_HOST -u NOTIFY_SOCKET CONTAINERS_CONF="$ENGINE_DIR/podman.conf" \
+    # conmon leaves a file named oom in its working directory if a container runs out of memory.
+    env --chdir="$ENGINE_DIR" -u CONTAINER_HOST -u NOTIFY_SOCKET CONTAINERS_CONF="$ENGINE_DIR/podman.conf" \
         CONTAINERS_REGISTRIES_CONF="$ENGINE_DIR/registries.conf" TMPDIR="$ENGINE_DIR" \
         timeout --foreground --kill-after=5 "${ENGINE_TIMEOUT:-120}" podman --root "$ENGINE_DIR/podman" \
         --runroot "$ENGINE_DIR/podman-run" --tmpdir "$ENGINE_DIR/podman-tmp" \
