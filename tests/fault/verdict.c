@@ -160,6 +160,12 @@ static bool is_better_lock(const char *why)
 	return strcmp(why, "future=16/16 for future=0/16") == 0;
 }
 
+/* The tracer has seen the same call succeed just before; when this one fails, nobody is left to say so. */
+static bool is_after_the_tracer(const struct fault *fault)
+{
+	return fault->place.program == PROGRAM_REMOTE && fault->place.occurrence == LAST_WAIT;
+}
+
 static enum verdict silent_change(char why[256])
 {
 	char what[160];
@@ -206,7 +212,8 @@ static enum verdict judge_reached(const struct scenario *scenario, const struct 
 	    strncmp(run->evidence, baseline->evidence, strcspn(baseline->evidence, "\n")) != 0) {
 		*changed = true;
 		describe_change(baseline->evidence, run->evidence, why);
-		if (!heard && !is_better_lock(why) && !concerns_message(fault, call))
+		if (!heard && !is_better_lock(why) && !is_after_the_tracer(fault) &&
+		    !concerns_message(fault, call))
 			return silent_change(why);
 	}
 	return locked ? VERDICT_LOCKED : VERDICT_UNLOCKED;
