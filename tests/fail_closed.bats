@@ -642,7 +642,8 @@ setup() {
     assert_refused 'too long'
     launch
     [[ -e $marker && $status -eq $OWN_STATUS ]] || wrong "it does not run"
-    one_line_says 'warning: .*too long'
+    one_line_says 'warning: .*: a program that it executes may not be locked: .*too long'
+    [[ $(awk '$1 == "VmLck:" { print $2 }' "$marker") -gt 0 ]] || wrong "it is not locked"
 }
 
 # --- chains ---------------------------------------------------------------------------------------------------------------

@@ -417,6 +417,17 @@ delayed_children() { [[ $(program "$(children "$1" | head -n 1)") == duende-run 
         "$own/command" "$marker" 'wait'
 }
 
+@test "COMMAND is exchanged, without --required: it is locked, and a warning says so" {
+    requires ipc_lock
+
+    # 400: compare the file, which is none of device 0.
+    start env LD_PRELOAD="$ground/pair/$HELPER_NAME" "$programs/forge" 400 "$launcher" "$programs/reached" "$marker" 'wait'
+    wait_for 5 test -s "$marker" || fail "$(cat "$scratch"/process.*)"
+    assert_locked "$pid"
+    run cat "$scratch/process.err"
+    assert_output --regexp "^duende-run: warning: reached\[$pid\]: this is not the file that was inspected\$"
+}
+
 @test "the helper goes, or is exchanged, while the launcher proves its own lock: COMMAND does not run" {
     requires strace
     requires ipc_lock

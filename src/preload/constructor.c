@@ -218,6 +218,18 @@ static void report_lock(const struct outcome *outcome, const struct request *req
 		report_partial(outcome, request);
 }
 
+static void warn(const struct request *request, const char *what, const char *cause)
+{
+	struct message message;
+
+	if (request->flags & CONTRACT_QUIET)
+		return;
+	begin_message(&message, "warning: ");
+	message_add(&message, what);
+	message_add(&message, cause);
+	message_write(&message);
+}
+
 /* For a request that cannot be carried out because the rest of it is not known. */
 static void refuse(const struct request *request, const char *cause)
 {
@@ -237,8 +249,6 @@ static void refuse(const struct request *request, const char *cause)
 /* Without --required a reserve that is not there is worth a warning, and no more. */
 static int take_reserve(const struct request *request, struct outcome *outcome)
 {
-	struct message message;
-
 	if (!request->own || request->reserve_kib == 0)
 		return 1;
 	outcome->cause = reserve_take(request->reserve_kib);
@@ -249,11 +259,7 @@ static int take_reserve(const struct request *request, struct outcome *outcome)
 		outcome->call = "--reserve";
 		return 0;
 	}
-	begin_message(&message, "warning: ");
-	message_add(&message, "no reserve: ");
-	message_add(&message, outcome->cause);
-	if (!(request->flags & CONTRACT_QUIET))
-		message_write(&message);
+	warn(request, "no reserve: ", outcome->cause);
 	outcome->cause = NULL;
 	return 1;
 }
@@ -272,6 +278,22 @@ static void prove_swap_device(const struct request *request, struct outcome *out
 	outcome->detail[0] = '\0';
 }
 
+/* Without --required another file is worth a warning: it is locked all the same. */
+static void prove_file(const struct request *request, struct outcome *outcome)
+{
+	static const char cause[] = "this is not the file that was inspected";
+
+	if (!(request->flags & CONTRACT_FIRST_IMAGE) || is_inspected_file(request))
+		return;
+	if (!(request->flags & CONTRACT_REQUIRED)) {
+		warn(request, "", cause);
+		return;
+	}
+	outcome->locked = 0;
+	outcome->call = "/proc/self/exe";
+	outcome->cause = cause;
+}
+
 static void lock_and_prove(const struct request *request, struct outcome *outcome)
 {
 	outcome->detail[0] = '\0';
@@ -286,15 +308,22 @@ static void lock_and_prove(const struct request *request, struct outcome *outcom
 		prove_swap_device(request, outcome);
 	if (!outcome->locked)
 		return;
-	if ((request->flags & CONTRACT_FIRST_IMAGE) && !is_inspected_file(request)) {
-		outcome->locked = 0;
-		outcome->call = "/proc/self/exe";
-		outcome->cause = "this is not the file that was inspected";
-	} else if (fork_handler_install(request->flags, outcome->partial) < 0) {
+	prove_file(request, outcome);
+	if (outcome->locked && fork_handler_install(request->flags, outcome->partial) < 0) {
 		outcome->locked = 0;
 		outcome->call = "pthread_atfork";
 		outcome->error = ERROR_NO_MEMORY;
 	}
+}
+
+static void lack_guard(const struct request *request)
+{
+	static const char cause[] = "the paths of launcher and helper are too long";
+
+	if (request->flags & CONTRACT_REQUIRED)
+		refuse(request, cause);
+	else
+		warn(request, "a program that it executes may not be locked: ", cause);
 }
 
 /* A loader drops the helper from such a program, but for ld.so.preload (ld.so(8)), and from there it would take the
@@ -353,5 +382,5 @@ __attribute__((constructor)) static void before_main(void)
 	request_write_flags(&request,
 			    flags & ~(unsigned)(CONTRACT_BACKSTOP | CONTRACT_FIRST_IMAGE));
 	if (!(flags & CONTRACT_NO_GUARD) && exec_guard_install(&request) < 0)
-		refuse(&request, "the paths of launcher and helper are too long");
+		lack_guard(&request);
 }
