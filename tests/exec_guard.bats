@@ -753,6 +753,18 @@ children=('fork execve' 'fork execv' 'fork execvp' 'fork execvpe' 'fork execl' '
     'fork execveat' 'vfork execve' 'vfork execvp' 'thread-fork execv' 'here posix_spawn' 'here posix_spawnp' 'here system'
     'here popen')
 
+@test "every exec function asks once whose process this is" {
+    requires strace
+    local function expected=''
+
+    for function in execve execv execvp execvpe execl execlp execle; do
+        run -37 strace -f -qq -e trace=open,openat -o trace "$DUENDE" --no-config --quiet --required -- \
+            "$exec_from" here "$function" "$reached" "$marker" 37
+        run -0 grep -c /proc/self/stat\" trace
+        assert_equal "$function: $output" "$function: ${expected:=$output}"
+    done
+}
+
 @test "children that execute do so by themselves, not by the launcher, and are not locked" {
     requires strace
     local child

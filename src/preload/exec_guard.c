@@ -463,12 +463,9 @@ static int guarded_path(const char *path, strings arguments, strings environment
 
 static int guarded_execve(const char *path, strings arguments, strings environment)
 {
-	long result;
-
-	if (!is_guarded())
-		return execute_unguarded(path, arguments, environment);
 	/* The kernel reads `path` first: a bad pointer is its EFAULT, not our end. */
-	result = may_execute(AT_CURRENT_DIRECTORY, path);
+	long result = may_execute(AT_CURRENT_DIRECTORY, path);
+
 	if (result < 0)
 		return libc_result(result);
 	return is_through_process_link(path) ? guarded_link(path, arguments, environment)
@@ -498,11 +495,14 @@ static int last_error(void)
 	return __errno_location != NULL ? *__errno_location() : ERROR_NOT_FOUND;
 }
 
+typedef int execute_function(const char *path, strings arguments, strings environment);
+
 /* glibc hands a file that is no program to the shell; musl does not. */
-static int execute_file(const char *path, strings arguments, strings environment)
+static int execute_file(execute_function *execute, const char *path, strings arguments,
+			strings environment)
 {
 	unsigned count = count_strings(arguments);
-	int result = guarded_execve(path, arguments, environment);
+	int result = execute(path, arguments, environment);
 
 	if (gnu_get_libc_version == NULL || last_error() != ERROR_NOT_EXECUTABLE)
 		return result;
@@ -514,7 +514,7 @@ static int execute_file(const char *path, strings arguments, strings environment
 	for (unsigned index = 1; index < count; index++)
 		shell_arguments[++last] = arguments[index];
 	shell_arguments[last + 1] = NULL;
-	return guarded_execve("/bin/sh", (strings)shell_arguments, environment);
+	return execute("/bin/sh", (strings)shell_arguments, environment);
 }
 
 static int is_search_error(int error)
@@ -523,7 +523,8 @@ static int is_search_error(int error)
 	       error == ERROR_STALE || error == ERROR_NO_DEVICE || error == ERROR_TIMED_OUT;
 }
 
-static int guarded_search(const char *file, strings arguments, strings environment)
+static int search_and_execute(execute_function *execute, const char *file, strings arguments,
+			      strings environment)
 {
 	unsigned file_length = text_length(file);
 	int denied = 0;
@@ -531,7 +532,7 @@ static int guarded_search(const char *file, strings arguments, strings environme
 	if (file_length == 0)
 		return libc_result(-ERROR_NOT_FOUND);
 	if (has_slash(file))
-		return execute_file(file, arguments, environment);
+		return execute_file(execute, file, arguments, environment);
 	if (file_length > NAME_MAXIMUM)
 		return libc_result(-ERROR_NAME_TOO_LONG);
 	for (const char *entry = search_path();; entry++) {
@@ -546,7 +547,7 @@ static int guarded_search(const char *file, strings arguments, strings environme
 			if (length > 0)
 				path[length++] = '/';
 			memcpy(path + length, file, file_length + 1);
-			execute_file(path, arguments, environment);
+			execute_file(execute, path, arguments, environment);
 			if (!is_search_error(last_error()))
 				return -1;
 			denied |= last_error() == ERROR_ACCESS;
@@ -567,23 +568,29 @@ int execve(const char *path, strings arguments, strings environment)
 
 int execv(const char *path, strings arguments)
 {
-	if (next.execv != NULL && !is_guarded())
+	if (is_guarded())
+		return guarded_execve(path, arguments, current_environment());
+	if (next.execv != NULL)
 		return next.execv(path, arguments);
-	return execve(path, arguments, current_environment());
+	return execute_unguarded(path, arguments, current_environment());
 }
 
 int execvpe(const char *file, strings arguments, strings environment)
 {
-	if (next.execvpe != NULL && !is_guarded())
+	if (is_guarded())
+		return search_and_execute(guarded_execve, file, arguments, environment);
+	if (next.execvpe != NULL)
 		return next.execvpe(file, arguments, environment);
-	return guarded_search(file, arguments, environment);
+	return search_and_execute(execute_unguarded, file, arguments, environment);
 }
 
 int execvp(const char *file, strings arguments)
 {
-	if (next.execvp != NULL && !is_guarded())
+	if (is_guarded())
+		return search_and_execute(guarded_execve, file, arguments, current_environment());
+	if (next.execvp != NULL)
 		return next.execvp(file, arguments);
-	return execvpe(file, arguments, current_environment());
+	return search_and_execute(execute_unguarded, file, arguments, current_environment());
 }
 
 /* The arguments up to NULL are counted first, then copied: POSIX leaves no other way. */
