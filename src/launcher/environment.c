@@ -200,7 +200,7 @@ static const char *preload_in_force(void)
 
 int environment_add_request(const struct request *request, const struct facts *facts,
 			    const struct plan *plan, const char *remedy,
-			    const struct pending_timer *timer)
+			    const struct pending_timer *timer, const char **call)
 {
 	const char *value = preload_in_force();
 	cleanup_free char *own = own_preload(facts, value);
@@ -210,9 +210,11 @@ int environment_add_request(const struct request *request, const struct facts *f
 	uint64_t start_time;
 	int result = read_start_time(&start_time);
 
+	*call = "read";
 	if (result != 0)
 		return result;
 	own_path(launcher);
+	*call = "malloc";
 	if (preload == NULL ||
 	    asprintf(&text,
 		     "%x:%08x:%x:%x:%" PRIx64 ":%" PRIx64 ":%" PRIx64
@@ -225,6 +227,7 @@ int environment_add_request(const struct request *request, const struct facts *f
 		     plan->reserve ? request->reserve >> 10 : 0, strlen(own), strlen(launcher), own,
 		     launcher, remedy) < 0)
 		return -ENOMEM;
+	*call = "setenv";
 	if (setenv("LD_PRELOAD", preload, 1) != 0 || setenv(CONTRACT_VARIABLE, text, 1) != 0)
 		return -errno;
 	return 0;

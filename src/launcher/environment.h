@@ -26,11 +26,10 @@ struct pending_timer {
 };
 
 /* Adds both to `environ`. The request's flags come from `request` and `plan`; `remedy` goes along
- * for the helper's messages. `timer` is to be given back. Returns 0 or -ENOMEM, -errno of reading
- * /proc. */
+ * for the helper's messages. `timer` is to be given back. Returns 0, or -errno of *call. */
 int environment_add_request(const struct request *request, const struct facts *facts,
 			    const struct plan *plan, const char *remedy,
-			    const struct pending_timer *timer);
+			    const struct pending_timer *timer, const char **call);
 
 /* The value for LD_PRELOAD: `own` behind any sanitizer runtimes at the start of `value`, before the
  * rest. `value` NULL: there is none. The caller owns the result; NULL: no memory. */

@@ -212,13 +212,14 @@ static int prepare_preload(const struct request *request, const struct facts *fa
 	char remedy[512] = "";
 	struct pending_timer timer = {0};
 	struct plan armed = *plan;
+	const char *call;
 	int result;
 
 	armed.arm_backstop = plan->arm_backstop && save_timer(&timer);
 	describe_remedy(facts, plan, remedy, sizeof(remedy));
-	result = environment_add_request(request, facts, &armed, remedy, &timer);
+	result = environment_add_request(request, facts, &armed, remedy, &timer, &call);
 	if (result != 0)
-		return failure_set(failure, EXIT_NOT_LOCKED, -result, "read",
+		return failure_set(failure, EXIT_NOT_LOCKED, -result, call,
 				   "the request for the helper cannot be made");
 	if (armed.arm_backstop)
 		arm_backstop(request);

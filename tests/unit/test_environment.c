@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
+#define _GNU_SOURCE 1 /* RTLD_NEXT */
 #include "common/failure.h"
 #include "common/procfs.h"
 #include "inspect/place.h"
 #include "inspect/security_module.h"
 #include "launcher/environment.h"
 #include "preload/contract.h"
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,6 +58,7 @@ static void a_nested_launch_undoes_the_outer_one(void **state)
 		struct plan plan = {.action = ACTION_PRELOAD};
 		struct enclosing_request enclosing;
 		struct pending_timer timer = {.expiry = {5, 6}};
+		const char *call;
 
 		request_initialise(&request);
 		request.required = (row % 2) == 0;
@@ -62,8 +66,9 @@ static void a_nested_launch_undoes_the_outer_one(void **state)
 			unsetenv("LD_PRELOAD");
 		else
 			setenv("LD_PRELOAD", originals[row], 1);
-		assert_int_equal(
-			environment_add_request(&request, &facts, &plan, "a: remedy", &timer), 0);
+		assert_int_equal(environment_add_request(&request, &facts, &plan, "a: remedy",
+							 &timer, &call),
+				 0);
 		assert_non_null(strstr(getenv("LD_PRELOAD"), "/l/h.so"));
 		assert_non_null(strstr(getenv(CONTRACT_VARIABLE), "/l/h.so/"));
 		assert_non_null(strstr(getenv(CONTRACT_VARIABLE), "a: remedy"));
@@ -85,6 +90,7 @@ static void the_last_of_several_preload_variables_is_the_one_that_counts(void **
 	struct facts facts = {.helper = {.state = HELPER_USABLE, .path = "/l/h.so"}};
 	struct plan plan = {.action = ACTION_PRELOAD};
 	struct pending_timer timer = {0};
+	const char *call;
 	char first[] = "LD_PRELOAD=/first.so", other[] = "A=b", last[] = "LD_PRELOAD=/last.so";
 	char *variables[] = {first, other, last, NULL};
 	const char *format = getenv("CMOCKA_MESSAGE_OUTPUT");
@@ -94,7 +100,7 @@ static void the_last_of_several_preload_variables_is_the_one_that_counts(void **
 	request_initialise(&request);
 	/* setenv(3) would hand out the old array's memory again: there is no way back, this is the last test. */
 	environ = variables;
-	assert_int_equal(environment_add_request(&request, &facts, &plan, "", &timer), 0);
+	assert_int_equal(environment_add_request(&request, &facts, &plan, "", &timer, &call), 0);
 	assert_string_equal(environ[0], "A=b");
 	assert_string_equal(environ[1], "LD_PRELOAD=/l/h.so:/last.so");
 	assert_true(strncmp(environ[2], CONTRACT_VARIABLE "=", strlen(CONTRACT_VARIABLE "=")) == 0);
@@ -103,6 +109,44 @@ static void the_last_of_several_preload_variables_is_the_one_that_counts(void **
 	/* cmocka looks for its format when it reports this very test. */
 	if (format != NULL)
 		setenv("CMOCKA_MESSAGE_OUTPUT", format, 1);
+}
+
+static bool setenv_fails;
+
+/* Stands before the libc's. */
+int setenv(const char *name, const char *value, int overwrite)
+{
+	int (*next)(const char *, const char *, int);
+
+	if (setenv_fails) {
+		errno = ENOMEM;
+		return -1;
+	}
+	*(void **)&next = dlsym(RTLD_NEXT, "setenv");
+	return next(name, value, overwrite);
+}
+
+static void the_call_that_failed_is_named(void **state)
+{
+	struct request request;
+	struct facts facts = {.helper = {.state = HELPER_USABLE, .path = "/l/h.so"}};
+	struct plan plan = {.action = ACTION_PRELOAD};
+	struct pending_timer timer = {0};
+	const char *call = "";
+	int result;
+
+	(void)state;
+	request_initialise(&request);
+	setenv_fails = true;
+	result = environment_add_request(&request, &facts, &plan, "", &timer, &call);
+	setenv_fails = false;
+	assert_int_equal(result, -ENOMEM);
+	assert_string_equal(call, "setenv");
+	procfs_set_root("/nonexistent");
+	result = environment_add_request(&request, &facts, &plan, "", &timer, &call);
+	procfs_set_root("");
+	assert_int_equal(result, -ENOENT);
+	assert_string_equal(call, "read");
 }
 
 static void nonsense_in_the_variable_is_removed(void **state)
@@ -240,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_helper_comes_first_but_behind_sanitizers),
 		cmocka_unit_test(a_nested_launch_undoes_the_outer_one),
+		cmocka_unit_test(the_call_that_failed_is_named),
 		cmocka_unit_test(nonsense_in_the_variable_is_removed),
 		cmocka_unit_test(places_are_told_apart),
 		cmocka_unit_test(labels_that_may_scrub_the_environment_are_recognised),
