@@ -341,6 +341,14 @@ unprivileged=(setpriv '--bounding-set=-ipc_lock,-sys_resource')
     assert_output ''
 }
 
+@test "the metrics of a process that is named twice stand once" {
+    enter threads
+    "$DUENDE" --status --prometheus "$pid" $$ "$pid" >"$scratch/twice.prom" || true
+    run awk '!/^#/ { sub(/ [^ ]*$/, ""); if (seen[$0]++) print }' "$scratch/twice.prom"
+    assert_output ''
+    assert_equal "$(grep -c '^duende_process_found{' "$scratch/twice.prom")" 2
+}
+
 @test "several processes are reported in the order in which they were named" {
     enter threads
     run "$DUENDE" --status --json $$ "$pid" $$

@@ -26,6 +26,22 @@ static bool read_numbers(char *const *words, pid_t *pids, size_t count)
 	return true;
 }
 
+/* A sample with the same labels may stand once, or a scraper rejects the whole file. Returns how many are left. */
+static size_t remove_repetitions(pid_t *pids, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t same = 0;
+
+		while (same < kept && pids[same] != pids[i])
+			same++;
+		if (same == kept)
+			pids[kept++] = pids[i];
+	}
+	return kept;
+}
+
 static enum status_depth depth_for(const struct request *request)
 {
 	if (request->verbose || request->advise)
@@ -115,7 +131,9 @@ int status_command(const struct request *request)
 	if (statuses == NULL || pids == NULL)
 		message_error("--status: %s", strerror(ENOMEM));
 	else if (read_numbers(request->command, pids, count))
-		result = read_and_report(request, pids, statuses, count);
+		result = read_and_report(request, pids, statuses,
+					 request->prometheus ? remove_repetitions(pids, count)
+							     : count);
 	free(statuses);
 	free(pids);
 	return result;
