@@ -38,17 +38,24 @@ int procfs_path(char *path, size_t size, const char *format, ...)
 	return rest < 0 || (size_t)rest >= size - (size_t)root ? -ENAMETOOLONG : 0;
 }
 
-ssize_t procfs_read(const char *path, char *text, size_t size)
+static int open_below_root(const char *path)
 {
 	char full[PATH_MAX];
-	cleanup_close int descriptor = -1;
-	size_t length = 0;
+	int descriptor;
 
 	if (procfs_path(full, sizeof(full), "%s", path) != 0)
 		return -ENAMETOOLONG;
 	descriptor = open(full, O_RDONLY | O_CLOEXEC);
+	return descriptor < 0 ? -errno : descriptor;
+}
+
+ssize_t procfs_read(const char *path, char *text, size_t size)
+{
+	cleanup_close int descriptor = open_below_root(path);
+	size_t length = 0;
+
 	if (descriptor < 0)
-		return -errno;
+		return descriptor;
 	for (;;) {
 		ssize_t count = read(descriptor, text + length, size - length);
 
@@ -68,17 +75,15 @@ ssize_t procfs_read(const char *path, char *text, size_t size)
 
 int procfs_stream(const char *path, procfs_piece_function *function, void *context)
 {
-	char full[PATH_MAX], buffer[16384];
-	cleanup_close int descriptor = -1;
-	int result = procfs_path(full, sizeof(full), "%s", path);
+	/* The stack may be small (RLIMIT_STACK), and the kernel hands out a page at a time (fs/seq_file.c). */
+	char buffer[4096];
+	cleanup_close int descriptor = open_below_root(path);
 
-	if (result != 0)
-		return result;
-	descriptor = open(full, O_RDONLY | O_CLOEXEC);
 	if (descriptor < 0)
-		return -errno;
+		return descriptor;
 	for (;;) {
 		ssize_t length = read(descriptor, buffer, sizeof(buffer));
+		int result;
 
 		if (length < 0 && errno == EINTR)
 			continue;

@@ -639,7 +639,7 @@ static int lock_and_prove(struct tracer *tracer)
 {
 	int flags[2] = {tracer->request->lock_flags[0], tracer->request->lock_flags[1]};
 	char swap_device[64];
-	struct proof proof;
+	static struct proof proof; /* the stack may be small (RLIMIT_STACK) */
 
 	if (withheld_privileges(tracer->stops.proc_target, tracer->name, &tracer->failure))
 		return -1;

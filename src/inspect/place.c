@@ -17,7 +17,7 @@ static bool exists(const char *file)
 /* systemd's container interface: process 1 has container=ENGINE in its environment. */
 static bool first_process_is_contained(void)
 {
-	char environment[32768];
+	static char environment[32768]; /* the stack may be small (RLIMIT_STACK) */
 	ssize_t length = procfs_read("/proc/1/environ", environment, sizeof(environment));
 
 	for (const char *entry = environment; length > 0 && entry < environment + length;

@@ -99,7 +99,7 @@ static bool open_pagemap(struct residency *residency)
 	return residency->pagemap >= 0;
 }
 
-enum { ENTRIES = 1024 };
+enum { ENTRIES = 256 }; /* the stack may be small (RLIMIT_STACK) */
 
 /* Reads the entries of the next pages. Returns their number, 0 at an error. */
 static size_t read_entries(const struct residency *residency, uint64_t page, uint64_t end,

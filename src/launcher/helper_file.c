@@ -121,7 +121,7 @@ static bool is_remembered(const struct helper_file *helper, const struct stat *s
 static enum helper_state inspect(struct helper_file *helper)
 {
 	cleanup_close int descriptor = open(helper->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct elf_facts facts;
+	static struct elf_facts facts; /* the stack may be small (RLIMIT_STACK) */
 	struct stat status;
 
 	if (descriptor < 0 || fstat(descriptor, &status) != 0) {

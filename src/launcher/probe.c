@@ -13,7 +13,7 @@
 int probe_lock(const int flags[2], const char **call)
 {
 	enum proof_level level = (flags[0] & MCL_ONFAULT) ? PROOF_LOCKED : PROOF_RESIDENT;
-	struct proof proof;
+	static struct proof proof; /* the stack may be small (RLIMIT_STACK) */
 	int result;
 
 	*call = "mlockall";

@@ -189,8 +189,7 @@ void target_inspect(const char *command, const char *search_path,
 		    const struct target_credentials *credentials, struct target *target)
 {
 	struct lookup lookup;
-	char path[PATH_MAX];
-	char refused[PATH_MAX];
+	static char path[PATH_MAX], refused[PATH_MAX]; /* the stack may be small (RLIMIT_STACK) */
 	int refused_error = 0;
 	int found = lookup_start(&lookup, command, search_path);
 
