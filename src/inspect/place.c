@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "inspect/place.h"
 
+#include "common/lines.h"
 #include "common/procfs.h"
 #include <stdbool.h>
 #include <stdlib.h>
@@ -27,6 +28,44 @@ static bool first_process_is_contained(void)
 	return false;
 }
 
+static bool ends_in(const char *word, size_t length, const char *end)
+{
+	size_t end_length = strlen(end);
+
+	return length > end_length && strncmp(word + length - end_length, end, end_length) == 0;
+}
+
+/* "0::PATH" (v2), "1:name=systemd:PATH" (v1). The last unit counts: user@1000.service/app-terminal.scope is a scope,
+ * app.service/delegated a service. */
+static int take_unit(char *line, void *is_service)
+{
+	char *controllers = strchr(line, ':');
+	char *path = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
+
+	if (path == NULL)
+		return 0;
+	*path++ = '\0';
+	if (controllers[1] != '\0' && strcmp(controllers, ":name=systemd") != 0)
+		return 0;
+	for (size_t length; *path != '\0'; path += length + (path[length] == '/')) {
+		length = strcspn(path, "/");
+		if (ends_in(path, length, ".service"))
+			*(bool *)is_service = true;
+		else if (ends_in(path, length, ".scope"))
+			*(bool *)is_service = false;
+	}
+	return 0;
+}
+
+/* The variable alone is inherited by the shells of a desktop. */
+static bool is_systemd_service(void)
+{
+	bool is_service = false;
+
+	return getenv("INVOCATION_ID") != NULL &&
+	       lines_read("/proc/self/cgroup", take_unit, &is_service) == 0 && is_service;
+}
+
 enum place place_find(void)
 {
 	if (getenv("KUBERNETES_SERVICE_HOST") != NULL ||
@@ -38,7 +77,7 @@ enum place place_find(void)
 		return PLACE_DOCKER;
 	if (exists("/run/host/container-manager") || first_process_is_contained())
 		return PLACE_CONTAINER;
-	if (getenv("INVOCATION_ID") != NULL)
+	if (is_systemd_service())
 		return PLACE_SYSTEMD;
 	return PLACE_HOST;
 }

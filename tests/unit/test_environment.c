@@ -214,13 +214,39 @@ static void remove_file(const char *path)
 
 static void places_are_told_apart(void **state)
 {
+	static const struct {
+		const char *text;
+		enum place place;
+	} groups[] = {
+		{"0::/system.slice/x.service\n", PLACE_SYSTEMD},
+		{"0::/system.slice/x.service/delegated/below\n", PLACE_SYSTEMD},
+		{"0::/user.slice/user-1000.slice/user@1000.service/app.slice/x.service\n",
+		 PLACE_SYSTEMD},
+		{"2:memory:/y\n1:name=systemd:/system.slice/x.service\n0::/\n", PLACE_SYSTEMD},
+		{"2:memory:/system.slice/x.service\n", PLACE_HOST},
+		{"0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-terminal.scope\n",
+		 PLACE_HOST},
+		{"1:name=systemd:/user.slice/session-1.scope\n0::/user.slice/session-1.scope\n",
+		 PLACE_HOST},
+		{"0::/\n", PLACE_HOST},
+		{"0::/x.services/.service\n", PLACE_HOST},
+		{"junk\n", PLACE_HOST},
+	};
+
 	(void)state;
 	unsetenv("KUBERNETES_SERVICE_HOST");
 	unsetenv("INVOCATION_ID");
 	write_file("/unused", "");
 	assert_int_equal(place_find(), PLACE_HOST);
+	write_file("/proc/self/cgroup", "0::/system.slice/x.service\n");
+	assert_int_equal(place_find(), PLACE_HOST);
 	setenv("INVOCATION_ID", "x", 1);
-	assert_int_equal(place_find(), PLACE_SYSTEMD);
+	for (size_t row = 0; row < sizeof(groups) / sizeof(groups[0]); row++) {
+		write_file("/proc/self/cgroup", groups[row].text);
+		assert_int_equal(place_find(), groups[row].place);
+	}
+	remove_file("/proc/self/cgroup");
+	assert_int_equal(place_find(), PLACE_HOST);
 	unsetenv("INVOCATION_ID");
 	write_file("/.dockerenv", "");
 	assert_int_equal(place_find(), PLACE_DOCKER);
