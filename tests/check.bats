@@ -547,6 +547,14 @@ assert_finding_after_check() {
     assert_finding_after_check kernel-too-old note
 }
 
+@test "a seccomp filter allows mlockall with MCL_ONFAULT alone: named, and --lock=on-fault works" {
+    requires ipc_lock
+    under_filter mlockall-at-once EPERM
+    fails seccomp 'mlockall'
+    options=(--lock=on-fault)
+    works
+}
+
 @test "a kernel without PR_SET_IO_FLUSHER: named where it is asked for, and it works without" {
     requires ipc_lock
     under_filter io-flusher EINVAL

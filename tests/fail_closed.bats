@@ -593,6 +593,44 @@ setup() {
     fails_closed 'mlockall' 'seccomp' "$REMEDY"
 }
 
+@test "a seccomp filter knows no MCL_ONFAULT, which --lock=full does not need: it is locked" {
+    requires ipc_lock
+    under_filter mlockall-onfault EINVAL
+    locks
+}
+
+@test "a seccomp filter allows mlockall with MCL_ONFAULT alone: what COMMAND may not do is found out in COMMAND" {
+    local answer program
+
+    requires ipc_lock
+    for answer in EPERM ENOSYS EINVAL; do
+        for program in reached reached-static; do
+            begin_row
+            bystander=$USER_CHANGE_WARNING
+            under_filter mlockall-at-once "$answer"
+            program_is "$program"
+            fails_closed 'mlockall'
+        done
+    done
+    begin_row
+    under_filter mlockall-at-once EPERM
+    options=(--lock=on-fault)
+    launch --required
+    assert_command_ran
+}
+
+@test "mlockall that reports success and locks nothing: it is no lock" {
+    local program
+
+    requires ipc_lock
+    for program in reached reached-static; do
+        begin_row
+        under_filter mlockall success
+        program_is "$program"
+        fails_closed 'mlockall reported success, but'
+    done
+}
+
 @test "a seccomp filter kills for mlockall: main() does not run, and the status tells" {
     requires ipc_lock
     under_filter mlockall kill

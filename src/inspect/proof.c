@@ -281,6 +281,59 @@ int proof_read(pid_t pid, struct proof *proof)
 	return proof_read_observed(pid, proof, NULL);
 }
 
+/* Ends the reading. */
+static int judge_first_mapping(const struct mapping *mapping, void *locked)
+{
+	*(bool *)locked = (mapping->flags & MAPPING_LOCKED) != 0;
+	return 1;
+}
+
+/* The kernel writes no more of smaps than is asked for, which is most of what it costs. */
+static int read_first_mapping(bool *locked)
+{
+	struct smaps_parser parser;
+	char path[PATH_MAX], piece[2048];
+	cleanup_close int descriptor = -1;
+	ssize_t length;
+	int result = procfs_path(path, sizeof(path), "/proc/self/smaps");
+
+	if (result != 0)
+		return result;
+	descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	if (descriptor < 0)
+		return -errno;
+	*locked = false;
+	smaps_begin(&parser, judge_first_mapping, locked);
+	while (result == 0) {
+		length = read(descriptor, piece, sizeof(piece));
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length <= 0)
+			return length < 0 ? -errno : -ESRCH;
+		result = smaps_feed(&parser, piece, (size_t)length);
+	}
+	return result < 0 ? result : 0;
+}
+
+int proof_look(struct proof *proof)
+{
+	struct reading reading = {.proof = proof};
+	bool locked = false;
+	int result;
+
+	residency_begin(&reading.residency, 0);
+	result = read_figures(&reading);
+	if (result == 0 && proof->locked_kib == 0)
+		result = -EIO;
+	if (result != 0)
+		return result;
+	proof->file = "smaps";
+	result = read_first_mapping(&locked);
+	if (result == 0 && !locked)
+		result = -EIO;
+	return result;
+}
+
 bool proof_holds(const struct proof *proof, enum proof_level level)
 {
 	return proof->locked && (level == PROOF_LOCKED || proof->resident);

@@ -56,6 +56,11 @@ int proof_read_observed(pid_t pid, struct proof *proof, const struct proof_obser
 /* The mapping's name, or "anonymous memory", as far as it fits, without what could upset a terminal. */
 void proof_mapping_name(const struct mapping *mapping, char *name, size_t size);
 
+/* A look at the caller, behind an mlockall(2) that succeeded. No proof: it finds out an emulation of Linux that ignores the
+ * call, and a /proc that is not the caller's. Returns 0 where VmLck is not 0 and the first mapping is locked, -EIO where it
+ * is not so, or as proof_read(). Of *proof the figures and the file are filled in. */
+int proof_look(struct proof *proof);
+
 /* True where the proof reaches `level`. */
 bool proof_holds(const struct proof *proof, enum proof_level level);
 

@@ -10,7 +10,36 @@
 #define MCL_ONFAULT 4
 #endif
 
+/* The kernel decides by size, limit and capability, whatever is to be loaded, and forgets errors of loading (mm/mlock.c
+ * do_mlockall()). With MCL_ONFAULT nothing of the launcher is loaded that is gone again with its execve(2). Where that flag
+ * is not known (before 4.4) or not allowed, the flags as they are decide. */
+static int lock_without_loading(int flags)
+{
+	if (mlockall(flags | MCL_ONFAULT) == 0 || mlockall(flags) == 0)
+		return 0;
+	return -errno;
+}
+
+/* What came of reading the evidence. */
+static int judge(int result, const struct proof *proof, const char **call)
+{
+	*call = strcmp(proof->file, "status") == 0 ? "/proc/self/status" : "/proc/self/smaps";
+	/* It cannot have ended: that file does not say what it should. */
+	return result == -ESRCH ? -ENODATA : result;
+}
+
 int probe_lock(const int flags[2], const char **call)
+{
+	struct proof proof;
+	int result = 0;
+
+	*call = "mlockall";
+	for (int index = 0; index < 2 && flags[index] != 0 && result == 0; index++)
+		result = lock_without_loading(flags[index]);
+	return result != 0 ? result : judge(proof_look(&proof), &proof, call);
+}
+
+int probe_lock_as_command(const int flags[2], const char **call)
 {
 	enum proof_level level = (flags[0] & MCL_ONFAULT) ? PROOF_LOCKED : PROOF_RESIDENT;
 	static struct proof proof; /* the stack may be small (RLIMIT_STACK) */
@@ -20,12 +49,6 @@ int probe_lock(const int flags[2], const char **call)
 	for (int index = 0; index < 2 && flags[index] != 0; index++)
 		if (mlockall(flags[index]) != 0)
 			return -errno;
-	result = proof_read(0, &proof);
-	*call = strcmp(proof.file, "status") == 0 ? "/proc/self/status" : "/proc/self/smaps";
-	/* It cannot have ended: that file does not say what it should. */
-	if (result == -ESRCH)
-		return -ENODATA;
-	if (result != 0)
-		return result;
-	return proof_holds(&proof, level) ? 0 : -EIO;
+	result = judge(proof_read(0, &proof), &proof, call);
+	return result != 0 || proof_holds(&proof, level) ? result : -EIO;
 }

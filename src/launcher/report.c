@@ -160,7 +160,7 @@ static void write_lock_steps(struct report *report, unsigned *number, const stru
 {
 	if (plan->action != ACTION_PRELOAD && plan->action != ACTION_INJECT)
 		return;
-	write_step(report, number, "probe: lock duende-run itself and prove it");
+	write_step(report, number, "probe: lock duende-run itself, and read VmLck back");
 	if (plan->action == ACTION_INJECT)
 		write_step(report, number,
 			   "fork the tracer, which locks COMMAND at its first instruction");

@@ -151,7 +151,8 @@ int run_probe(const struct request *request, struct facts *facts, const struct p
 	if (is_preload && helper_file_probe(&facts->helper) != HELPER_USABLE)
 		return refuse_helper(request, facts, plan, failure);
 	plan_lock_flags(request, plan, flags);
-	result = probe_lock(flags, &call);
+	result = request->mode == MODE_CHECK ? probe_lock_as_command(flags, &call)
+					     : probe_lock(flags, &call);
 	if (result != 0) {
 		remedy_describe_probe(request, facts, plan, place_find(), call, -result, failure);
 		return -1;
