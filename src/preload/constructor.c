@@ -26,9 +26,11 @@ __attribute__((section(".note.duende"), used, aligned(4))) static const struct {
 static void add_program_name(struct message *message)
 {
 	struct reader reader;
-	char line[LINE_LENGTH];
+	char bytes[NAME_LENGTH];
+	char *line;
 
-	if (reader_open(&reader, "/proc/self/comm") == 0 && reader_line(&reader, line) == 1)
+	if (reader_open(&reader, "/proc/self/comm", bytes, sizeof(bytes)) == 0 &&
+	    reader_line(&reader, &line) == 1)
 		message_add(message, line);
 	else
 		message_add(message, "COMMAND");
@@ -195,11 +197,10 @@ static void give_back_timer(const struct request *request, struct outcome *outco
 
 /* The helper runs, so that the loader has not dropped it. What is left to be bounded is the lock itself, which may
  * rightly take its time: a second for each 64 MiB on top. */
-static void extend_backstop(const struct request *request)
+static void extend_backstop(const struct request *request, number kib)
 {
 	enum { LONGEST = 86400 };
 	struct timer timer = {0, 0, 0, 0};
-	number kib = file_field("/proc/self/status", "VmSize:") + request->reserve_kib;
 	/* Shifts: i386 has no 64-bit division without a library. */
 	number seconds = request->timeout + (kib >> 16);
 
@@ -300,9 +301,12 @@ static void lock_and_prove(const struct request *request, struct outcome *outcom
 	outcome->partial = outcome->limited = 0;
 	outcome->call = outcome->cause = NULL;
 	outcome->error = 0;
-	outcome->virtual_kib = outcome->locked_kib = outcome->limit_kib = 0;
+	outcome->virtual_kib = outcome->locked_kib = outcome->data_kib = outcome->limit_kib = 0;
 	if (!take_reserve(request, outcome))
 		return;
+	outcome_read_figures(outcome); /* without them the proof will fail */
+	if (request->own && (request->flags & CONTRACT_BACKSTOP))
+		extend_backstop(request, outcome->virtual_kib);
 	lock_process(request->flags, outcome);
 	if (outcome->locked)
 		prove_swap_device(request, outcome);
@@ -359,8 +363,6 @@ __attribute__((constructor)) static void before_main(void)
 		request_remove(__environ, &request);
 		return;
 	}
-	if (request.own && (request.flags & CONTRACT_BACKSTOP))
-		extend_backstop(&request);
 	lock_and_prove(&request, &outcome);
 	flags = request.flags;
 	if (request.own && (flags & CONTRACT_BACKSTOP) &&

@@ -30,11 +30,13 @@ static int next_time(const char **cursor, kernel_time *time)
 number process_stat_field(unsigned wanted)
 {
 	struct reader reader;
-	char line[LINE_LENGTH];
+	char bytes[SMALL_BUFFER];
+	char *line;
 	const char *cursor = NULL;
 	number value = 0;
 
-	if (reader_open(&reader, "/proc/self/stat") == 0 && reader_line(&reader, line) == 1) {
+	if (reader_open(&reader, "/proc/self/stat", bytes, sizeof(bytes)) == 0 &&
+	    reader_line(&reader, &line) == 1) {
 		for (const char *byte = line; *byte != '\0'; byte++)
 			if (*byte == ')')
 				cursor = byte + 1;
@@ -53,14 +55,12 @@ number process_stat_field(unsigned wanted)
 
 /* A process ID alone could be one that was used again for a descendant which inherited the variable
  * through a static program. Without /proc nothing can be excluded, and the lock will refuse. */
-static int is_own(number process, number parent, number start)
+static int is_own(struct request *request, number process, number parent, number start)
 {
-	number now;
-
 	if ((number)CALL0(NR_GETPID) != process)
 		return 0;
-	now = process_stat_field(STAT_START_TIME);
-	if (now == 0 || now == start)
+	request->start = process_stat_field(STAT_START_TIME);
+	if (request->start == 0 || request->start == start)
 		return 1;
 	/* Process 1 of a new PID namespace has no parent that could be compared. */
 	return parent > 1 && (number)CALL0(NR_GETPPID) == parent;
@@ -92,7 +92,7 @@ int request_read(char **environment, struct request *request)
 	    !next_field(&cursor, &start))
 		return 0;
 	request->flags = (unsigned)flags;
-	request->own = is_own(process, parent, start);
+	request->own = is_own(request, process, parent, start);
 	if (version != CONTRACT_VERSION)
 		return -1;
 	if (!next_field(&cursor, &request->device) || !next_field(&cursor, &request->inode) ||
@@ -115,23 +115,16 @@ int request_read(char **environment, struct request *request)
 	return 1;
 }
 
-/* One string of /proc/self/environ after the other; what is longer than the buffer loses its end.
- */
-static int next_string(struct reader *reader, char text[LINE_LENGTH])
-{
-	return reader_until(reader, '\0', text) == 1;
-}
-
 int request_read_original(struct request *request)
 {
 	struct reader reader;
-	char text[LINE_LENGTH];
-	char *environment[2] = {text, NULL};
+	char bytes[SMALL_BUFFER];
+	char *environment[2] = {NULL, NULL};
 	int found = 0;
 
-	if (reader_open(&reader, "/proc/self/environ") == 0)
-		while (!found && next_string(&reader, text))
-			found = text_starts_with(text, variable_start);
+	if (reader_open(&reader, "/proc/self/environ", bytes, sizeof(bytes)) == 0)
+		while (!found && reader_until(&reader, '\0', environment) == 1)
+			found = text_starts_with(environment[0], variable_start);
 	reader_close(&reader);
 	request->own = 0;
 	request->flags = 0;

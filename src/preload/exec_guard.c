@@ -58,7 +58,7 @@ enum {
 	LINE_MAXIMUM = 256,	  /* BINPRM_BUF_SIZE, linux/binfmts.h */
 	PATH_MAXIMUM = 4096,	  /* PATH_MAX */
 	NAME_MAXIMUM = 255,	  /* NAME_MAX */
-	REQUEST_MAXIMUM = 2048,
+	GUARD_MAXIMUM = 3072,	  /* with all other data it fits into one page */
 };
 
 static struct {
@@ -74,9 +74,10 @@ struct file_identity {
 	number device, inode;
 };
 
-/* The program may overwrite its environment (setproctitle), so the request is kept here. */
-static char guard_request[REQUEST_MAXIMUM];
-static char guard_launcher[REQUEST_MAXIMUM];
+/* The program may overwrite its environment (setproctitle), so the request is kept here, and behind its NUL the launcher's
+ * path. */
+static char guard_request[GUARD_MAXIMUM];
+static const char *guard_launcher;
 static long guard_process; /* 0: no guard */
 static number guard_start;
 static int guard_required, guard_quiet;
@@ -793,19 +794,24 @@ void exec_guard_resolve(void)
 int exec_guard_install(const struct request *request)
 {
 	const char *variable = request->flag_digits;
-	unsigned length;
+	unsigned length, needed;
+	char *launcher;
 
 	/* Back to the start of the variable: "NAME=VERSION:" stands before the flags. */
 	while (!text_starts_with(variable, CONTRACT_VARIABLE "="))
 		variable--;
-	length = text_length(variable);
-	if (length >= REQUEST_MAXIMUM || request->launcher_length == 0)
+	length = text_length(variable) + 1;
+	needed = length + request->launcher_length + 1;
+	if (needed > GUARD_MAXIMUM || request->launcher_length == 0)
 		return -1;
-	memcpy(guard_request, variable, length + 1);
-	memcpy(guard_launcher, request->launcher, request->launcher_length);
+	launcher = guard_request + length;
+	memcpy(guard_request, variable, length);
+	memcpy(launcher, request->launcher, request->launcher_length);
+	launcher[request->launcher_length] = '\0';
+	guard_launcher = launcher;
 	guard_required = (request->flags & CONTRACT_REQUIRED) != 0;
 	guard_quiet = (request->flags & CONTRACT_QUIET) != 0;
-	guard_start = process_stat_field(STAT_START_TIME);
+	guard_start = request->start;
 	identify(AT_CURRENT_DIRECTORY, "/", &guard_root);
 	identify(AT_CURRENT_DIRECTORY, guard_launcher, &guard_file);
 	identify(STANDARD_ERROR, "", &guard_standard_error);

@@ -35,13 +35,14 @@ static long lock_uncopied_mappings(void)
 {
 	struct reader reader;
 	struct mapping mapping;
-	char line[LINE_LENGTH];
-	long result = reader_open(&reader, "/proc/self/maps");
+	char bytes[SMALL_BUFFER];
+	char *line;
+	long result = reader_open(&reader, "/proc/self/maps", bytes, sizeof(bytes));
 	long failure = 0;
 
 	if (result < 0)
 		return 1;
-	while ((result = reader_line(&reader, line)) == 1)
+	while ((result = reader_line(&reader, &line)) == 1)
 		if (mapping_parse(line, &mapping) && mapping.accessible &&
 		    (mapping.shared || !mapping.writable)) {
 			long locked = lock_mapping(&mapping);

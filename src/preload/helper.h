@@ -6,23 +6,26 @@
 #include "contract.h"
 #include "kernel.h"
 
-/* A line reader without allocation, for files in /proc. Lines that are longer than the caller's
- * buffer lose their end, never their beginning. The buffers are small because the fork handler may
- * run on a thread's or a signal handler's stack. */
+/* A line reader without allocation, for files in /proc: the lines stand in the caller's buffer. Those that are longer
+ * lose their end, never their beginning. */
 struct reader {
 	long descriptor; /* or -errno of openat(2) */
-	unsigned position, length;
-	char bytes[1024];
+	char *bytes;
+	unsigned room, position, length;
+	int cut; /* what is left of this line was lost */
 };
 
-enum { LINE_LENGTH = 384 };
+/* SMALL_BUFFER: the fork handler may run on a thread's or a signal handler's stack. LARGE_BUFFER, before main() alone: the
+ * kernel writes such a file at each reading as far as there is room. */
+enum { NAME_LENGTH = 384, SMALL_BUFFER = 1024, LARGE_BUFFER = 8192 };
 
-hidden long reader_open(struct reader *reader, const char *path);
+hidden long reader_open(struct reader *reader, const char *path, char *bytes, unsigned room);
 hidden void reader_close(struct reader *reader);
-/* Returns 1 with a NUL-terminated line without its newline, 0 at the end, or -errno of read(2). */
-hidden long reader_line(struct reader *reader, char line[LINE_LENGTH]);
+/* Returns 1 with a NUL-terminated line without its newline, which is there until the next call, 0 at the end, or -errno of
+ * read(2). */
+hidden long reader_line(struct reader *reader, char **line);
 /* The same with another end of line. */
-hidden long reader_until(struct reader *reader, char end, char line[LINE_LENGTH]);
+hidden long reader_until(struct reader *reader, char end, char **line);
 
 /* One mapping as its line in /proc/PID/maps or smaps describes it (proc_pid_maps(5)). */
 struct mapping {
@@ -65,6 +68,7 @@ struct request {
 	char *flag_digits; /* in the environment; the flags of later images are written here */
 	unsigned flags;
 	int own; /* it is for this process (and not for an ancestor of it) */
+	number start; /* start time of this process, as it is in its time namespace; 0: not known, or not asked for */
 	number device, inode;
 	kernel_time alarm_seconds, alarm_nanoseconds, interval_seconds, interval_microseconds;
 	number reserve_kib, timeout; /* timeout: seconds */
@@ -97,9 +101,8 @@ struct outcome {
 	const char *call; /* the system call that failed, or what could not be proven */
 	long error;	  /* its errno, 0 if none */
 	const char *cause;
-	number virtual_kib, locked_kib; /* VmSize, VmLck after the lock */
-	number limit_kib;		/* soft RLIMIT_MEMLOCK; LIMIT_INFINITE */
-	number capability;		/* CAP_IPC_LOCK honoured, if that was asked */
+	number virtual_kib, locked_kib, data_kib; /* VmSize, VmLck, VmData as they were read last */
+	number limit_kib;			  /* soft RLIMIT_MEMLOCK; LIMIT_INFINITE */
 	char detail[160]; /* mapping that could not be proven; or those never locked */
 };
 
@@ -137,6 +140,9 @@ hidden void lock_process(unsigned flags, struct outcome *outcome);
 /* Sees to it that later forks lock the child. `partial` as in struct outcome. Returns 0 or -errno.
  */
 hidden int fork_handler_install(unsigned flags, int partial);
+
+/* Reads VmSize, VmLck and VmData. Returns 0, or -errno of openat(2) or read(2). */
+hidden long outcome_read_figures(struct outcome *outcome);
 
 /* Reads smaps and judges every mapping; fills in the outcome. `resident`: pages must be there. */
 hidden void prove(struct outcome *outcome, int resident);

@@ -29,11 +29,12 @@ static int capability_honoured(const struct limit *limit)
 number file_field(const char *path, const char *name)
 {
 	struct reader reader;
-	char line[LINE_LENGTH];
+	char bytes[SMALL_BUFFER];
+	char *line;
 	number value = 0;
 
-	if (reader_open(&reader, path) == 0)
-		while (reader_line(&reader, line) == 1)
+	if (reader_open(&reader, path, bytes, sizeof(bytes)) == 0)
+		while (reader_line(&reader, &line) == 1)
 			if (text_field(line, name, &value))
 				break;
 	reader_close(&reader);
@@ -55,11 +56,9 @@ number memory_field(const char *name)
 
 /* An address sanitizer's shadow is 14 TB of private writable memory, reserved but never touched: to
  * make it resident ends in the OOM killer, and not only for us. */
-static int exceeds_memory(void)
+static int exceeds_memory(const struct outcome *outcome)
 {
-	number data = file_field("/proc/self/status", "VmData:");
-
-	return data > LARGE_KIB && data > memory_field("MemTotal:");
+	return outcome->data_kib > LARGE_KIB && outcome->data_kib > memory_field("MemTotal:");
 }
 
 static int fail(struct outcome *outcome, const char *call, long error, const char *cause)
@@ -86,7 +85,7 @@ static int take_lock(unsigned flags, struct outcome *outcome)
 {
 	int on_fault = (flags & CONTRACT_ON_FAULT) ? LOCK_ONFAULT : 0;
 
-	if (!on_fault && exceeds_memory())
+	if (!on_fault && exceeds_memory(outcome))
 		return fail(outcome, "VmData", 0,
 			    "it has more private memory than this machine has RAM (a sanitizer's "
 			    "shadow?): only --lock=on-fault can lock it");
@@ -123,7 +122,6 @@ void lock_process(unsigned flags, struct outcome *outcome)
 	const char *bomb = time_bomb(flags, outcome);
 
 	outcome->locked = 1;
-	outcome->virtual_kib = file_field("/proc/self/status", "VmSize:");
 	if (bomb != NULL && (flags & CONTRACT_REQUIRED)) {
 		fail(outcome, "mlockall", 0, bomb);
 		return;

@@ -7,10 +7,10 @@
 /* One entry of /proc/self/smaps (proc_pid_smaps(5)). */
 struct entry {
 	struct mapping mapping;
-	char line[LINE_LENGTH]; /* mapping.name points into it */
+	char name[NAME_LENGTH]; /* mapping.name is this one */
 	number resident_kib, swapped_kib;
 	int locked;	/* VmFlags lo */
-	int unlockable; /* VmFlags io de pf mm ht dp */
+	int unlockable; /* VmFlags io de pf mm ht dp, where it is not locked */
 };
 
 static int has_flag(const char *flags, const char *flag)
@@ -153,31 +153,46 @@ static int judge(struct outcome *outcome, const struct entry *entry, int residen
 
 static const char masked[] = "it is empty, or another file is mounted over it: umount that";
 
+/* The line does not stay. */
+static void begin_entry(struct entry *entry)
+{
+	const char *name = entry->mapping.name;
+	unsigned length = text_length(name);
+
+	if (length >= sizeof(entry->name))
+		length = sizeof(entry->name) - 1;
+	memcpy(entry->name, name, length);
+	entry->name[length] = '\0';
+	entry->mapping.name = entry->name;
+	entry->resident_kib = entry->swapped_kib = 0;
+}
+
 static int prove_mappings(struct outcome *outcome, int resident, number *unlockable_kib)
 {
 	struct reader reader;
 	struct entry entry;
-	char line[LINE_LENGTH];
-	long result = reader_open(&reader, "/proc/self/smaps");
+	char bytes[LARGE_BUFFER];
+	char *line;
+	long result = reader_open(&reader, "/proc/self/smaps", bytes, sizeof(bytes));
 	int entries = 0, verdict = 1;
 
 	entry.mapping.end = 0;
-	while (result == 0 && verdict && (result = reader_line(&reader, line)) == 1) {
+	while (result == 0 && verdict && (result = reader_line(&reader, &line)) == 1) {
 		result = 0;
 		if (mapping_parse(line, &entry.mapping)) {
-			memcpy(entry.line, line, sizeof(line));
-			entry.mapping.name = entry.line + (entry.mapping.name - line);
-			entry.resident_kib = entry.swapped_kib = 0;
+			begin_entry(&entry);
 			continue;
 		}
-		text_field(line, "Rss:", &entry.resident_kib);
-		text_field(line, "Swap:", &entry.swapped_kib);
+		if (line[0] == 'R')
+			text_field(line, "Rss:", &entry.resident_kib);
+		else if (line[0] == 'S')
+			text_field(line, "Swap:", &entry.swapped_kib);
 		/* The last line of an entry. */
-		if (entry.mapping.end == 0 || !text_starts_with(line, "VmFlags:"))
+		if (line[0] != 'V' || entry.mapping.end == 0 || !text_starts_with(line, "VmFlags:"))
 			continue;
 		entries++;
 		entry.locked = has_flag(line + 1, "lo");
-		entry.unlockable = is_unlockable(line + 1);
+		entry.unlockable = !entry.locked && is_unlockable(line + 1);
 		verdict = judge(outcome, &entry, resident, unlockable_kib);
 	}
 	reader_close(&reader);
@@ -187,19 +202,29 @@ static int prove_mappings(struct outcome *outcome, int resident, number *unlocka
 	return verdict && result == 0 && entries > 0;
 }
 
-static int read_status(struct outcome *outcome)
+long outcome_read_figures(struct outcome *outcome)
 {
 	struct reader reader;
-	char line[LINE_LENGTH];
-	long result = reader_open(&reader, "/proc/self/status");
+	char bytes[LARGE_BUFFER];
+	char *line;
+	long result = reader_open(&reader, "/proc/self/status", bytes, sizeof(bytes));
 
 	outcome->virtual_kib = 0;
-	while (result == 0 && (result = reader_line(&reader, line)) == 1) {
+	while (result == 0 && (result = reader_line(&reader, &line)) == 1) {
 		result = 0;
 		text_field(line, "VmSize:", &outcome->virtual_kib);
 		text_field(line, "VmLck:", &outcome->locked_kib);
+		if (text_field(line, "VmData:", &outcome->data_kib))
+			break; /* the last of the three */
 	}
 	reader_close(&reader);
+	return result;
+}
+
+static int read_figures(struct outcome *outcome)
+{
+	long result = outcome_read_figures(outcome);
+
 	outcome->error = -result;
 	if (result == 0 && outcome->virtual_kib == 0)
 		outcome->cause = masked;
@@ -219,7 +244,7 @@ static int prove_once(struct outcome *outcome, int resident)
 	if (!prove_mappings(outcome, resident, &unlockable_kib))
 		return 0;
 	outcome->call = "/proc/self/status";
-	if (!read_status(outcome))
+	if (!read_figures(outcome))
 		return 0;
 	if (outcome->virtual_kib >= COUNTED_KIB ||
 	    outcome->locked_kib + unlockable_kib >= outcome->virtual_kib)

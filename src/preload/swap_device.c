@@ -6,14 +6,18 @@
 /* PR_SET_IO_FLUSHER sets PF_MEMALLOC_NOIO and PF_LOCAL_THROTTLE (kernel kernel/sys.c, include/linux/sched.h). */
 enum { IO_FLUSHER_FLAGS = 0x180000, POLICY_FIFO = 1, POLICY_ROUND_ROBIN = 2 };
 
-static void read_oom_score_adj(char line[LINE_LENGTH])
+enum { OOM_SCORE_ADJ_LENGTH = 16 };
+
+/* Returns the text, in `bytes`; empty where it cannot be read. */
+static const char *read_oom_score_adj(char bytes[OOM_SCORE_ADJ_LENGTH])
 {
 	struct reader reader;
+	char *line = "";
 
-	if (reader_open(&reader, "/proc/self/oom_score_adj") != 0 ||
-	    reader_line(&reader, line) != 1)
-		line[0] = '\0';
+	if (reader_open(&reader, "/proc/self/oom_score_adj", bytes, OOM_SCORE_ADJ_LENGTH) == 0)
+		reader_line(&reader, &line);
 	reader_close(&reader);
+	return line;
 }
 
 static int is_real_time(void)
@@ -26,12 +30,11 @@ static int is_real_time(void)
 const char *swap_device_lack(unsigned flags)
 {
 	static const char never_killed[] = "-1000";
-	char line[LINE_LENGTH];
+	char bytes[OOM_SCORE_ADJ_LENGTH];
 
 	if ((process_stat_field(STAT_FLAGS) & IO_FLUSHER_FLAGS) != IO_FLUSHER_FLAGS)
 		return "this process is no I/O flusher any more";
-	read_oom_score_adj(line);
-	if (!text_starts_with(line, never_killed))
+	if (!text_starts_with(read_oom_score_adj(bytes), never_killed))
 		return "the OOM score adjustment of this process is not -1000 any more";
 	if ((flags & CONTRACT_REALTIME) && !is_real_time())
 		return "this process is not real-time any more";
@@ -40,7 +43,7 @@ const char *swap_device_lack(unsigned flags)
 
 void add_swap_device(struct message *message)
 {
-	char line[LINE_LENGTH];
+	char bytes[OOM_SCORE_ADJ_LENGTH];
 
 	message_add(message, ", I/O flusher");
 	if (is_real_time()) {
@@ -51,7 +54,6 @@ void add_swap_device(struct message *message)
 	} else {
 		message_add(message, ", not real-time");
 	}
-	read_oom_score_adj(line);
 	message_add(message, ", OOM score adjustment ");
-	message_add(message, line);
+	message_add(message, read_oom_score_adj(bytes));
 }

@@ -71,9 +71,12 @@ int text_field(const char *line, const char *name, number *value)
 	return 1;
 }
 
-long reader_open(struct reader *reader, const char *path)
+long reader_open(struct reader *reader, const char *path, char *bytes, unsigned room)
 {
+	reader->bytes = bytes;
+	reader->room = room;
 	reader->position = reader->length = 0;
+	reader->cut = 0;
 	reader->descriptor = open_file(path);
 	return reader->descriptor < 0 ? reader->descriptor : 0;
 }
@@ -84,47 +87,66 @@ void reader_close(struct reader *reader)
 		close_file(reader->descriptor);
 }
 
+/* Behind what is left in the buffer. One byte is kept for a NUL. */
 static long reader_fill(struct reader *reader)
 {
+	unsigned left = reader->length - reader->position;
 	long count;
 
-	do
-		count = CALL3(NR_READ, reader->descriptor, reader->bytes, sizeof(reader->bytes));
-	while (count == -ERROR_INTERRUPTED);
+	for (unsigned index = 0; index < left; index++)
+		reader->bytes[index] = reader->bytes[reader->position + index];
 	reader->position = 0;
-	reader->length = count > 0 ? (unsigned)count : 0;
+	reader->length = left;
+	do
+		count = CALL3(NR_READ, reader->descriptor, reader->bytes + left,
+			      reader->room - 1 - left);
+	while (count == -ERROR_INTERRUPTED);
+	if (count > 0)
+		reader->length += (unsigned)count;
 	return count;
 }
 
-long reader_line(struct reader *reader, char line[LINE_LENGTH])
+/* Ends the line `length` bytes behind the position, and passes over so many. Returns 0 where it is the rest of one that
+ * was cut. */
+static int reader_take(struct reader *reader, unsigned length, unsigned taken, char **line)
+{
+	int cut = reader->cut;
+
+	*line = reader->bytes + reader->position;
+	(*line)[length] = '\0';
+	reader->position += taken;
+	reader->cut = taken == length && length == reader->room - 1;
+	return !cut;
+}
+
+long reader_line(struct reader *reader, char **line)
 {
 	return reader_until(reader, '\n', line);
 }
 
-long reader_until(struct reader *reader, char end, char line[LINE_LENGTH])
+long reader_until(struct reader *reader, char end, char **line)
 {
 	unsigned length = 0;
-	int any = 0;
 
 	for (;;) {
-		if (reader->position == reader->length) {
-			long count = reader_fill(reader);
+		const char *start = reader->bytes + reader->position;
+		unsigned there = reader->length - reader->position;
+		int full = there == reader->room - 1;
+		long count = 1;
 
-			if (count < 0)
+		while (length < there && start[length] != end)
+			length++;
+		if (length == there && !full) {
+			count = reader_fill(reader);
+			if (count > 0)
+				continue;
+			if (count < 0 || there == 0)
 				return count;
-			if (count == 0)
-				break;
 		}
-		any = 1;
-		char byte = reader->bytes[reader->position++];
-
-		if (byte == end)
-			break;
-		if (length < LINE_LENGTH - 1)
-			line[length++] = byte;
+		if (reader_take(reader, length, length + (length < there), line))
+			return 1;
+		length = 0;
 	}
-	line[length] = '\0';
-	return any;
 }
 
 int mapping_parse(const char *line, struct mapping *mapping)
