@@ -35,11 +35,27 @@ static bool in_user_namespace(void)
 	       outside != 0 || count != UINT32_MAX;
 }
 
+/* What a call below tells as well, where a filter refuses that. */
+static bool status_has(const char *name)
+{
+	char status[8192];
+	uint64_t value = 0;
+
+	if (procfs_read("/proc/self/status", status, sizeof(status)) > 0)
+		procfs_status_mask(status, name, &value);
+	return value != 0;
+}
+
+static bool has_seccomp_filter(void)
+{
+	int mode = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
+
+	return mode < 0 ? status_has("Seccomp") : mode > 0;
+}
+
 static void read_process_attributes(struct privileges *privileges)
 {
 	int secure_bits = prctl(PR_GET_SECUREBITS);
-	char status[8192];
-	uint64_t seccomp = 0, permitted = 0;
 
 	privileges->root_has_no_privileges = secure_bits > 0 && (secure_bits & SECBIT_NOROOT);
 	privileges->ambient_forbidden =
@@ -48,12 +64,7 @@ static void read_process_attributes(struct privileges *privileges)
 	privileges->ambient_unknown =
 		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_IPC_LOCK, 0, 0) < 0;
 	privileges->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
-	if (procfs_read("/proc/self/status", status, sizeof(status)) > 0) {
-		procfs_status_number(status, "Seccomp", &seccomp);
-		procfs_status_mask(status, "CapPrm", &permitted);
-	}
-	privileges->elevated = permitted != 0 || getauxval(AT_SECURE) != 0;
-	privileges->seccomp_filter = seccomp != 0 || prctl(PR_GET_SECCOMP, 0, 0, 0, 0) > 0;
+	privileges->seccomp_filter = has_seccomp_filter();
 	privileges->user_namespace = in_user_namespace();
 }
 
@@ -92,8 +103,18 @@ static void read_sets(struct capability_sets *sets, unsigned capability)
 	sets->bounding = prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1;
 }
 
+static bool has_any_permitted(void)
+{
+	for (unsigned capability = 0; capability < 64; capability++)
+		if (capng_have_capability(CAPNG_PERMITTED, capability) != 0)
+			return true;
+	return false;
+}
+
 void privileges_read(struct privileges *privileges)
 {
+	bool permitted;
+
 	*privileges = (struct privileges){0};
 	privileges->real_user = getuid();
 	privileges->effective_user = geteuid();
@@ -103,7 +124,11 @@ void privileges_read(struct privileges *privileges)
 		read_sets(&privileges->ipc_lock, CAP_IPC_LOCK);
 		privileges->sys_ptrace =
 			capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_PTRACE) != 0;
+		permitted = has_any_permitted();
+	} else {
+		permitted = status_has("CapPrm");
 	}
+	privileges->elevated = permitted || getauxval(AT_SECURE) != 0;
 	read_process_attributes(privileges);
 	privileges->file_capability_denial = file_capability_denial(privileges);
 }
