@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "common/failure.h"
 
-#include <errno.h>
+#include "common/error_text.h"
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,13 +41,10 @@ int failure_explain(struct failure *failure, const char *cause, const char *reme
 void failure_format(const struct failure *failure, char *text, size_t size)
 {
 	const char *call = failure->call != NULL ? failure->call : "";
-	int saved = errno;
+	bool has_error = failure->error_number != 0;
 
-	/* %m may be used by several threads at once, strerror(3) not everywhere. */
-	errno = failure->error_number;
-	snprintf(text, size, failure->error_number != 0 ? "%s%s%s: %m%s%s%s%s" : "%s%s%s%s%s%s%s",
-		 failure->what, *call != '\0' ? ": " : "", call,
+	snprintf(text, size, "%s%s%s%s%s%s%s%s%s", failure->what, *call != '\0' ? ": " : "", call,
+		 has_error ? ": " : "", has_error ? error_text(failure->error_number) : "",
 		 failure->cause[0] != '\0' ? ": " : "", failure->cause,
 		 failure->remedy[0] != '\0' ? "; " : "", failure->remedy);
-	errno = saved;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "inspect/status.h"
 
+#include "common/error_text.h"
 #include "common/size.h"
 #include "inspect/figures.h"
 #include <errno.h>
@@ -149,7 +150,7 @@ static void judge_memory(struct status *status, enum status_depth depth)
 				    : "it ended while it was read");
 	else if (result != 0)
 		set_verdict(status, STATUS_UNKNOWN, EVIDENCE_NONE, "/proc/%d/smaps: %s",
-			    status->process.pid, strerror(-result));
+			    status->process.pid, error_text(-result));
 }
 
 static void judge(struct status *status, enum status_depth depth)
@@ -311,7 +312,7 @@ static void describe_open_error(struct status *status, int error)
 		break;
 	default:
 		set_verdict(status, STATUS_UNKNOWN, EVIDENCE_NONE, "/proc/%d: %s",
-			    status->process.pid, strerror(-error));
+			    status->process.pid, error_text(-error));
 		break;
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/check.h"
 
+#include "common/error_text.h"
 #include "common/size.h"
 #include "launcher/remedy.h"
 #include "launcher/run.h"
@@ -266,7 +267,7 @@ static bool conclude_trial(const struct check *check, struct verdict *verdict)
 	switch (rehearsal->trial.end) {
 	case TRIAL_NOT_STARTED:
 		snprintf(text, sizeof(text), "no child can be started to try it: %s",
-			 strerror(rehearsal->trial.number));
+			 error_text(rehearsal->trial.number));
 		conclude(verdict, CHECK_UNKNOWN, "fork", text,
 			 "raise the limit of processes (RLIMIT_NPROC, pids.max)");
 		return true;

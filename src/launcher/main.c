@@ -2,6 +2,7 @@
 /* duende-run: starts COMMAND so that its memory is locked before its main() runs.
  *
  * options -> configuration -> inspection -> plan -> apply, probe, execve. See duende-run(1). */
+#include "common/error_text.h"
 #include "common/message.h"
 #include "launcher/check.h"
 #include "launcher/config.h"
@@ -61,7 +62,7 @@ static int print_plan(const struct request *request, const struct facts *facts,
 	}
 	result = report_plan(request, facts, plan, has_reason ? &failure : NULL);
 	if (result != 0) {
-		message_error("standard output: %s", strerror(-result));
+		message_error("standard output: %s", error_text(-result));
 		return EXIT_USAGE;
 	}
 	return plan->action == ACTION_REFUSE || plan->action == ACTION_EXECUTE_AND_FAIL

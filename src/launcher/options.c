@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/options.h"
 
+#include "common/error_text.h"
 #include "common/message.h"
 #include <errno.h>
 #include <getopt.h>
@@ -102,7 +103,7 @@ static const struct option long_options[] = {
 static enum options_result print(const char *text)
 {
 	if (fputs(text, stdout) == EOF || fflush(stdout) != 0) {
-		message_error("standard output: %s", strerror(errno));
+		message_error("standard output: %s", error_text(errno));
 		return OPTIONS_ERROR;
 	}
 	return OPTIONS_DONE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/report.h"
 
+#include "common/error_text.h"
 #include "common/json.h"
 #include "common/printable.h"
 #include "common/size.h"
@@ -211,7 +212,7 @@ static void write_verdict(struct report *report, const struct plan *plan,
 		return;
 	write_field(report, "reason", "%s%s%s%s%s", failure->what,
 		    failure->error_number ? ": " : "",
-		    failure->error_number ? strerror(failure->error_number) : "",
+		    failure->error_number ? error_text(failure->error_number) : "",
 		    failure->cause[0] ? ": " : "", failure->cause);
 	if (failure->remedy[0] != '\0')
 		write_field(report, "remedy", "%s", failure->remedy);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 #include "launcher/status_command.h"
 
+#include "common/error_text.h"
 #include "common/message.h"
 #include "common/size.h"
 #include "launcher/status_report.h"
@@ -8,7 +9,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { EXIT_LOCKED = 0, EXIT_ONE_IS_NOT_LOCKED = 1 };
 
@@ -92,7 +92,7 @@ static int report(const struct request *request, const struct status *statuses, 
 		status_report_table(statuses, count, &wanted);
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
-	message_error("standard output: %s", strerror(errno));
+	message_error("standard output: %s", error_text(errno));
 	return -1;
 }
 
@@ -129,7 +129,7 @@ int status_command(const struct request *request)
 	statuses = calloc(count, sizeof(*statuses));
 	pids = calloc(count, sizeof(*pids));
 	if (statuses == NULL || pids == NULL)
-		message_error("--status: %s", strerror(ENOMEM));
+		message_error("--status: %s", error_text(ENOMEM));
 	else if (read_numbers(request->command, pids, count))
 		result = read_and_report(request, pids, statuses,
 					 request->prometheus ? remove_repetitions(pids, count)
