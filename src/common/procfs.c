@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#define _GNU_SOURCE 1 /* statx(2) */
 #include "common/procfs.h"
 
 #include "common/cleanup.h"
+#include "common/file_attribute.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,12 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-/* linux/stat.h of 5.8; older headers lack it. */
-#ifndef STATX_ATTR_MOUNT_ROOT
-#define STATX_ATTR_MOUNT_ROOT 0x00002000
-#endif
 
 static const char *procfs_root = "";
 
@@ -95,14 +89,6 @@ int procfs_stream(const char *path, procfs_piece_function *function, void *conte
 	}
 }
 
-static bool is_mount_root(const char *path)
-{
-	struct statx status;
-
-	return statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, 0, &status) == 0 &&
-	       (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
 bool procfs_is_covered(const char *path)
 {
 	char full[PATH_MAX];
@@ -110,13 +96,13 @@ bool procfs_is_covered(const char *path)
 
 	if (procfs_path(full, sizeof(full), "%s", path) != 0)
 		return false;
-	if (is_mount_root(full))
+	if (file_has_attribute(full, FILE_ATTRIBUTE_MOUNT_ROOT))
 		return true;
 	slash = strrchr(full, '/');
 	if (slash == NULL)
 		return false;
 	slash[1] = '\0';
-	return is_mount_root(full);
+	return file_has_attribute(full, FILE_ATTRIBUTE_MOUNT_ROOT);
 }
 
 static const char *status_field(const char *status, const char *name)

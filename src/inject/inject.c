@@ -103,12 +103,19 @@ static bool reap(pid_t tracer, unsigned timeout, int *status)
 	}
 }
 
-/* COMMAND inherits the mask, and must not find every signal blocked. Returns 0 or -errno. */
-static int restore_mask(const sigset_t *mask)
+/* rt_sigprocmask(2) itself: the functions of both C libraries pass over the signals that these keep for themselves, and musl
+ * one that is SIGRTMIN to COMMAND. */
+static long set_signal_mask(uint64_t mask, uint64_t *before)
 {
-	if (sigprocmask(SIG_SETMASK, mask, NULL) == 0)
+	return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, before, sizeof(mask));
+}
+
+/* COMMAND inherits the mask, and must not find every signal blocked. Returns 0 or -errno. */
+static int restore_mask(uint64_t mask)
+{
+	if (set_signal_mask(mask, NULL) == 0)
 		return 0;
-	return sigprocmask(SIG_SETMASK, mask, NULL) == 0 ? 0 : -errno;
+	return set_signal_mask(mask, NULL) == 0 ? 0 : -errno;
 }
 
 /* Signals are blocked from before the tracer exists: one that was meant for the launcher's process
@@ -117,18 +124,17 @@ static pid_t start_tracer(const struct inject_request *request, const int contro
 			  const int report[2], const char **call)
 {
 	struct tracer_link link = {getpid(), control[0], report[1]};
-	sigset_t all, mask;
+	uint64_t mask = 0;
 	int error, status;
 	pid_t pid;
 
 	*call = "rt_sigprocmask";
-	sigfillset(&all);
-	if (sigprocmask(SIG_SETMASK, &all, &mask) != 0)
+	if (set_signal_mask(UINT64_MAX, &mask) != 0)
 		return -errno;
 	pid = fork_unnoticed();
 	if (pid == 0)
 		tracer_run(request, &link);
-	error = restore_mask(&mask);
+	error = restore_mask(mask);
 	if (error == 0) {
 		*call = "clone";
 		return pid;

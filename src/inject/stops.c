@@ -92,7 +92,7 @@ static bool sleep_a_little(struct stops *stops, int milliseconds)
 	struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
 	sigset_t mask;
 
-	sigfillset(&mask);
+	memset(&mask, 0xff, sizeof(mask)); /* sigfillset(3) leaves out those of the C library */
 	sigdelset(&mask, SIGCHLD);
 	return ppoll(&control, 1, &time, &mask) > 0 && abandoned(stops, control.revents);
 }

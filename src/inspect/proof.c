@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-#define _GNU_SOURCE 1 /* statx(2) */
 #include "inspect/proof.h"
 #include "common/cleanup.h"
+#include "common/file_attribute.h"
 #include "common/printable.h"
 #include "common/procfs.h"
 #include "inspect/residency.h"
@@ -16,12 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* linux/magic.h of 5.14 and linux/stat.h of 5.8; older headers lack them. */
+/* linux/magic.h of 5.14; older headers lack it. */
 #ifndef SECRETMEM_MAGIC
 #define SECRETMEM_MAGIC 0x5345434d
-#endif
-#ifndef STATX_ATTR_DAX
-#define STATX_ATTR_DAX 0x00200000
 #endif
 
 /* A process that maps and unmaps while it is read may look inconsistent once, not thrice. */
@@ -44,11 +41,9 @@ static bool file_is_dax(const struct reading *reading, const struct mapping *map
 {
 	char path[PATH_MAX + 64];
 	struct stat status;
-	struct statx extended;
 
 	return residency_find_file(&reading->residency, mapping, path, sizeof(path), &status) &&
-	       statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, 0, &extended) == 0 &&
-	       (extended.stx_attributes & STATX_ATTR_DAX) != 0;
+	       file_has_attribute(path, FILE_ATTRIBUTE_DAX);
 }
 
 static bool is_dax(struct reading *reading, const struct mapping *mapping)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef PR_SET_IO_FLUSHER
@@ -188,16 +189,24 @@ static int apply_io_flusher(const struct request *request, struct failure *failu
 	return 0;
 }
 
+/* musl's functions of these names answer ENOSYS: to POSIX the argument is a process, to Linux a thread. */
+static bool is_fifo(int priority)
+{
+	struct sched_param parameter = {0};
+
+	return syscall(SYS_sched_getscheduler, 0) == SCHED_FIFO &&
+	       syscall(SYS_sched_getparam, 0, &parameter) == 0 &&
+	       parameter.sched_priority == priority;
+}
+
 static int apply_realtime(const struct request *request, struct failure *failure)
 {
 	struct sched_param parameter = {.sched_priority = request->realtime_priority};
 
-	if (sched_setscheduler(0, SCHED_FIFO, &parameter) != 0)
+	if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &parameter) != 0)
 		return refuse_capability(failure, request, errno, "sched_setscheduler",
 					 "--realtime", "SYS_NICE");
-	memset(&parameter, 0, sizeof(parameter));
-	if (sched_getscheduler(0) != SCHED_FIFO || sched_getparam(0, &parameter) != 0 ||
-	    parameter.sched_priority != request->realtime_priority)
+	if (!is_fifo(request->realtime_priority))
 		return refuse(failure, 0, NULL, "--realtime", "the kernel reports another policy",
 			      "");
 	return 0;
