@@ -112,6 +112,11 @@ assert_nothing_ran() {
     refute grep -q "$launcher" "$programs/spied"
     refute grep -q "$IPC_LOCK" "$programs/spied"
     assert [ -s "$marker" ]
+    # Nor what else a loader passes over in such an execution; the rest is COMMAND's.
+    run -1 "${place[@]}" "${as_user[@]}" env LD_BIND_NOT=1 LD_LIBRARY_PATH=/x GCONV_PATH=/x LOCPATH=/x TMPDIR=/x TMPDIRS=/y \
+        A=LD_AUDIT= "$launcher" --no-config --quiet --memlock=8M -- \
+        printenv LD_BIND_NOT LD_LIBRARY_PATH GCONV_PATH LOCPATH TMPDIR TMPDIRS A
+    assert_output $'/y\nLD_AUDIT='
 }
 
 @test "hostile GLIBC_TUNABLES: the launch is locked, and COMMAND has them as they were" {

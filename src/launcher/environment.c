@@ -13,6 +13,34 @@
 
 static const char preload_separators[] = " :";
 
+/* --- what a secure execution must not hand on --- */
+
+/* glibc's start-up removes them (sysdeps/generic/unsecvars.h), and every one of the loader's own; musl's does not. */
+static bool is_unsafe(const char *variable)
+{
+	static const char *const names[] = {
+		"GCONV_PATH",  "GETCONF_DIR",  "GLIBC_TUNABLES", "HOSTALIASES", "LOCALDOMAIN",
+		"LOCPATH",     "MALLOC_TRACE", "NIS_PATH",	 "NLSPATH",	"RESOLV_HOST_CONF",
+		"RES_OPTIONS", "TMPDIR",       "TZDIR",
+	};
+	size_t length = strcspn(variable, "=");
+
+	for (size_t index = 0; index < sizeof(names) / sizeof(names[0]); index++)
+		if (strlen(names[index]) == length && strncmp(variable, names[index], length) == 0)
+			return true;
+	return strncmp(variable, "LD_", strlen("LD_")) == 0;
+}
+
+void environment_remove_unsafe(void)
+{
+	char **kept = environ;
+
+	for (char **variable = environ; *variable != NULL; variable++)
+		if (!is_unsafe(*variable))
+			*kept++ = *variable;
+	*kept = NULL;
+}
+
 /* --- what an enclosing launch left --- */
 
 struct parsed_request {

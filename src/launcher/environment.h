@@ -7,6 +7,10 @@
 #include <sys/time.h>
 #include <time.h>
 
+/* Removes from `environ` what a loader passes over in a secure execution (ld.so(8)), so that a launcher with file
+ * capabilities does not hand on to COMMAND, with what it gets, libraries of the caller. */
+void environment_remove_unsafe(void);
+
 /* The request of an earlier launch in this same process: an outer duende-run, or the one whose helper
  * called us back (--guard). */
 struct enclosing_request {

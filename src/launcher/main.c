@@ -23,6 +23,7 @@
 #include <linux/oom.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -218,6 +219,8 @@ int main(int argc, char **argv)
 	int status;
 
 	reserve_standard_descriptors();
+	if (getauxval(AT_SECURE) != 0)
+		environment_remove_unsafe();
 	if (is_set_id()) {
 		message_error("duende-run is not made to be set-user-ID or set-group-ID: COMMAND "
 			      "would have these privileges too; chmod ug-s it");
