@@ -86,7 +86,7 @@ set(CPACK_RPM_PACKAGE_RELEASE 1)
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_COMPRESSION_TYPE xz)
 set(CPACK_RPM_PACKAGE_GROUP "System Environment/Base")
-set(CPACK_RPM_PACKAGE_LICENSE "(Apache-2.0 OR MIT) AND BSD-3-Clause AND LGPL-2.1-or-later")
+set(CPACK_RPM_PACKAGE_LICENSE "(Apache-2.0 OR MIT) AND BSD-3-Clause AND LGPL-2.1-or-later AND MIT")
 set(CPACK_RPM_CHANGELOG_FILE ${CMAKE_BINARY_DIR}/changelog.rpm)
 # The staged files are as they should be; Debian's rpmbuild would strip and compress them again.
 set(CPACK_RPM_SPEC_INSTALL_POST "%{nil}")
@@ -104,7 +104,7 @@ set(CPACK_RPM_UNSPECIFIED_PACKAGE_AUTOPROV OFF)
 set(CPACK_RPM_UNSPECIFIED_USER_FILELIST "%license /usr/share/licenses/duende-run/LICENSE"
   "%license /usr/share/licenses/duende-run/copyright")
 # rpm takes the static launcher's own relocations for a need of glibc's loader.
-if(DUENDE_HAVE_STATIC AND DUENDE_STATIC)
+if(DUENDE_HAVE_MUSL OR (DUENDE_HAVE_STATIC AND DUENDE_STATIC))
   set(CPACK_RPM_UNSPECIFIED_PACKAGE_AUTOREQ OFF)
 endif()
 

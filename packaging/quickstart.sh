@@ -143,9 +143,9 @@ esac
 
 say "duende-run quickstart"
 if [ $# -eq 0 ]; then
-    need_packages gcc libc6-dev make cmake pkg-config libcap-ng-dev libinih-dev nbdkit
+    need_packages gcc libc6-dev make cmake pkg-config libcap-ng-dev libinih-dev musl-dev nbdkit
 else
-    need_packages gcc libc6-dev make cmake pkg-config libcap-ng-dev libinih-dev
+    need_packages gcc libc6-dev make cmake pkg-config libcap-ng-dev libinih-dev musl-dev
 fi
 build_and_install
 if [ $# -eq 0 ]; then

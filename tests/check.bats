@@ -308,7 +308,7 @@ program_with() {
 
 @test "a budget that duende-run itself exceeds: the soft limit, and a larger one works" {
     as_user
-    options=(--memlock=1M)
+    options=(--memlock=256K)
     check --required
     assert_equal "$(json "j['cause']")" soft-limit
     assert_equal "$(json "j['remedy']")" 'name a larger --memlock'

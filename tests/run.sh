@@ -17,6 +17,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
 export DUENDE_BUILD=${DUENDE_BUILD:-$top/build}
 export DUENDE_ASAN_BUILD=${DUENDE_ASAN_BUILD:-$top/build-asan}
+export DUENDE_SYSTEM_BUILD=${DUENDE_SYSTEM_BUILD:-$top/build-system}
 export DUENDE_DYNAMIC_BUILD=${DUENDE_DYNAMIC_BUILD:-$top/build-clang}
 export DUENDE_CACHE=${DUENDE_CACHE:-$top/.cache}
 export BATS_LIB_PATH=${BATS_LIB_PATH:-/usr/lib/bats}
@@ -156,6 +157,10 @@ has_no_interpreter() {
     ! readelf -lW "$1" | grep INTERP
 }
 
+starts_without_loader() {
+    has_no_interpreter "$1" && "$1" --version
+}
+
 is_program() {
     [ -f "$1" ] && [ -x "$1" ]
 }
@@ -164,6 +169,9 @@ suite_build() {
     check "gcc builds without a warning, launcher static" configure_and_build "$DUENDE_BUILD"
     check "the launcher has no dynamic loader" has_no_interpreter "$DUENDE_BUILD/duende-run"
     ! is_nested || return 0
+    check "with the system's C library, launcher static" \
+        configure_and_build "$DUENDE_SYSTEM_BUILD" -DDUENDE_LIBC=system -DDUENDE_TESTS=OFF
+    check "that launcher has no dynamic loader either, and starts" starts_without_loader "$DUENDE_SYSTEM_BUILD/duende-run"
     check "clang builds without a warning, launcher dynamic" \
         configure_and_build "$DUENDE_DYNAMIC_BUILD" -DCMAKE_C_COMPILER=clang -DDUENDE_STATIC=OFF
     check "the dynamic launcher builds with sanitizers" \

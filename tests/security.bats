@@ -135,6 +135,49 @@ assert_nothing_ran() {
     done
 }
 
+@test "the launcher runs at another address each time, and what was relocated at its start is read-only" {
+    # It waits for the reader of a pipe that is full.
+    run -0 python3 - "$DUENDE" <<'PYTHON'
+import fcntl, os, re, subprocess, sys, time
+
+program = sys.argv[1]
+segments = subprocess.run(["readelf", "-lW", program], capture_output=True, text=True, check=True).stdout
+first = min(int(address, 16) for address in re.findall(r"LOAD +0x[0-9a-f]+ (0x[0-9a-f]+)", segments))
+relro, size = (int(number, 16) for number in re.search(
+    r"GNU_RELRO +0x[0-9a-f]+ (0x[0-9a-f]+) 0x[0-9a-f]+ 0x[0-9a-f]+ (0x[0-9a-f]+)", segments).groups())
+page = os.sysconf("SC_PAGESIZE")
+
+def maps():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    os.write(writer, bytes(fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)))
+    os.set_blocking(writer, True)
+    child = subprocess.Popen([program, "--help"], stdout=writer)
+    try:
+        for _ in range(500):
+            with open(f"/proc/{child.pid}/syscall", encoding="ascii") as file:
+                if file.read().startswith(("1 ", "20 ", "64 ", "66 ")): # write or writev of x86-64, aarch64
+                    break
+            time.sleep(0.01)
+        with open(f"/proc/{child.pid}/maps", encoding="ascii") as file:
+            return [line.split() for line in file if line.rstrip().endswith(program)]
+    finally:
+        child.kill()
+        child.wait()
+
+bases = set()
+for _ in range(3):
+    lines = [([int(number, 16) for number in line[0].split("-")], line[1]) for line in maps()]
+    base = min(span[0] for span, _ in lines) - first // page * page
+    bases.add(base)
+    pages = range((base + relro) // page * page, (base + relro + size) // page * page, page)
+    assert pages, segments
+    for address in pages:
+        assert [mode for span, mode in lines if span[0] <= address < span[1]] == ["r--p"], (hex(address), lines)
+assert len(bases) == 3, bases
+PYTHON
+}
+
 @test "an argument list that is really empty (argc 0) is a usage error" {
     requires own_children_traceable
     # The instrument: coreutils say what they see.

@@ -41,7 +41,7 @@ launcher() {
     export PKG_CONFIG_LIBDIR=$libraries/usr/lib/aarch64-linux-gnu/pkgconfig
     # Whatever was found for the folder before is forgotten.
     configure -U 'CAPNG*' -U 'INIH*' -U 'CMOCKA*' -U '__pkg_config*' -U DUENDE_HAVE_STATIC \
-        -DDUENDE_STATIC=ON -DDUENDE_TESTS=ON
+        -U 'DUENDE_MUSL*' -DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64 -DDUENDE_STATIC=ON -DDUENDE_TESTS=ON
     cmake --build "$folder" --target duende-run helper_aarch64 "$@"
 }
 
