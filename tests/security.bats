@@ -301,12 +301,27 @@ CapAmb:	$NONE"
     requires sys_admin
     local call
 
-    for call in setgroups setresgid setresuid capset; do
+    for call in setgroups setresgid setresuid; do
         run -125 "${place[@]}" "${pretend[@]}" "$call=success" -- "$launcher" --no-config --quiet "--user=$USER_ID:$USER_ID" -- \
             "$programs/reached" "$marker" 37
-        assert_output --partial "$([[ $call == capset ]] && echo 'cannot be kept' || echo 'other IDs')"
+        assert_output --partial 'other IDs'
         assert_nothing_ran
     done
+}
+
+@test "--user: where the kernel only says that the capability is kept, COMMAND has none, and does not run with --required" {
+    requires ipc_lock
+    requires sys_admin
+    local command=("--user=$USER_ID:$USER_ID" -- grep -E '^(Uid|CapPrm|CapEff|CapAmb):' /proc/self/status)
+
+    run -120 "${place[@]}" "${pretend[@]}" capset=success -- "$launcher" --no-config --required "${command[@]}"
+    assert_output --partial 'cannot be kept'
+    run -0 --separate-stderr "${place[@]}" "${pretend[@]}" capset=success -- "$launcher" --no-config "${command[@]}"
+    [[ $stderr == *'warning: '*'cannot be kept'* ]] || fail "no warning: $stderr"
+    assert_output "Uid:	$USER_ID	$USER_ID	$USER_ID	$USER_ID
+CapPrm:	$NONE
+CapEff:	$NONE
+CapAmb:	$NONE"
 }
 
 @test "where the kernel only says that memory is locked, COMMAND does not run" {
