@@ -550,7 +550,7 @@ assert_finding_after_check() {
 @test "a seccomp filter allows mlockall with MCL_ONFAULT alone: named, and --lock=on-fault works" {
     requires ipc_lock
     under_filter mlockall-at-once EPERM
-    fails seccomp 'mlockall'
+    fails seccomp 'seccomp'
     options=(--lock=on-fault)
     works
 }
