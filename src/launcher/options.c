@@ -128,7 +128,9 @@ static bool has_long_form(int option)
 /* getopt_long(3) would print argv[0], which may be anything or nothing. */
 static enum options_result unknown_option(int argc, char **argv, int result)
 {
-	const char *text = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+	/* Where an argument is missing, musl's getopt(3) has gone beyond the end. */
+	int next = optind <= argc ? optind : argc;
+	const char *text = next > 0 ? argv[next - 1] : "";
 
 	if (result == ':')
 		message_error("option '%s' needs an argument", text);
