@@ -90,6 +90,7 @@ refuses_wrong_options() {
     refuses 125 "option '--dry-run=1' takes no argument" --dry-run=1
     refuses 125 '--lock: .everything.*full, startup or on-fault is expected' --lock=everything
     refuses 125 "--lock: ''" --lock=
+    refuses 125 '--expect needs the tracer, and contradicts --method=preload' --expect=true --method=preload
     refuses 125 "--lock: 'Full'" --lock=Full
     refuses 125 '--children: .some.*none, forked or all' --children=some
     refuses 125 '--method: .magic.*auto, preload or inject' --method=magic

@@ -179,6 +179,9 @@ static int resolve_expected_program(struct request *request, struct failure *fai
 
 	if (request->expect == NULL)
 		return 0;
+	if (request->method == METHOD_PRELOAD)
+		return failure_set(failure, EXIT_USAGE, 0, NULL,
+				   "--expect needs the tracer, and contradicts --method=preload");
 	result = target_lookup(request->expect, getenv("PATH"), path);
 	if (result != 0)
 		return failure_set(failure, EXIT_USAGE, -result, NULL, "--expect=%s",
