@@ -72,6 +72,14 @@ in_state() { [[ $(sed 's/.*) //' "/proc/$pid/stat") == "$1 "* ]]; }
     assert_output --partial "--expect=no-such-daemon"
 }
 
+@test "--expect of a script, which no chain ends up as, is a wrong command line that names what is to be expected" {
+    printf '#!/usr/bin/env sh\ntrue\n' >"$scratch/script"
+    chmod 755 "$scratch/script"
+    run -125 "$DUENDE" --no-config --expect="$scratch/script" -- "$scratch/script"
+    assert_output --partial "--expect=$scratch/script is a script"
+    assert_output --partial 'expect /usr/bin/env, or what the script executes'
+}
+
 @test "--lock=startup locks a static program too, and says so" {
     requires ipc_lock "COMMAND is to be locked"
     start "$DUENDE" --no-config --required --verbose --lock=startup -- "$(command -v busybox)" sleep 100

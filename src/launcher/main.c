@@ -175,6 +175,7 @@ static bool adopt_enclosing_request(struct request *request, struct failure *fai
 static int resolve_expected_program(struct request *request, struct failure *failure)
 {
 	static char path[PATH_MAX];
+	struct script script;
 	int result;
 
 	if (request->expect == NULL)
@@ -189,6 +190,12 @@ static int resolve_expected_program(struct request *request, struct failure *fai
 	request->expect = realpath(path, NULL);
 	if (request->expect == NULL)
 		return failure_set(failure, EXIT_USAGE, errno, "realpath", "--expect=%s", path);
+	/* No chain ever ends there: /proc/PID/exe is the interpreter (proc_pid_exe(5)). */
+	if (target_read_script(request->expect, &script))
+		return failure_set(failure, EXIT_USAGE, 0, NULL,
+				   "--expect=%s is a script, and a chain ends up as what runs it: "
+				   "expect %s, or what the script executes",
+				   request->expect, script.interpreter);
 	return 0;
 }
 

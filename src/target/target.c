@@ -5,6 +5,7 @@
 #include "target/file_access.h"
 #include "target/lookup.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -125,6 +126,13 @@ static int read_script(int descriptor, struct script *script)
 		length = pread(descriptor, line, sizeof(line), 0);
 	while (length < 0 && errno == EINTR);
 	return length < 0 ? -errno : script_parse(line, (size_t)length, script);
+}
+
+bool target_read_script(const char *path, struct script *script)
+{
+	cleanup_close int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	return descriptor >= 0 && read_script(descriptor, script) == 0;
 }
 
 /* Inspects target->program, one link of the chain. Returns true if it is a script, target->program

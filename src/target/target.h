@@ -76,6 +76,9 @@ struct target_credentials {
  * -EACCES, -ENAMETOOLONG or another errno of stat(2) that execvp() would have stopped at. */
 int target_lookup(const char *command, const char *search_path, char path[PATH_MAX]);
 
+/* The interpreter that the "#!" line of a script names. False for any other file, and one that cannot be read. */
+bool target_read_script(const char *path, struct script *script);
+
 /* Finds COMMAND as target_lookup() does, but judges for `credentials` and, as execvp(3), goes on to
  * the next directory also if the file found lacks its interpreter; inspects it and follows its "#!"
  * chain. Always fills in *target; what execve() is bound to refuse is described by kind
