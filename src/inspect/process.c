@@ -292,7 +292,7 @@ int process_parse_limits_line(char *line, void *context)
 	return 0;
 }
 
-static void read_limits(struct process *process)
+void process_read_limits(struct process *process)
 {
 	char path[64];
 
@@ -303,18 +303,20 @@ static void read_limits(struct process *process)
 
 /* The link may be read only by who may trace the process; uid_map by all. Another user namespace that maps
  * every ID to itself cannot be told from the initial one there. */
-static enum user_namespace read_user_namespace(pid_t pid)
+enum user_namespace process_user_namespace(pid_t pid)
 {
-	char path[PATH_MAX], map[256];
+	char folder[32] = "/proc/self", path[PATH_MAX], map[256];
 	struct stat status;
 	unsigned inside, outside;
 	unsigned long count;
 
-	if (procfs_path(path, sizeof(path), "/proc/%d/ns/user", pid) == 0 &&
-	    stat(path, &status) == 0)
+	if (pid != 0)
+		snprintf(folder, sizeof(folder), "/proc/%d", pid);
+	if (procfs_path(path, sizeof(path), "%s/ns/user", folder) == 0 && stat(path, &status) == 0)
 		return status.st_ino == INITIAL_USER_NAMESPACE ? USER_NAMESPACE_INITIAL
 							       : USER_NAMESPACE_OTHER;
-	if (read_text(pid, "uid_map", map, sizeof(map)) != 0)
+	snprintf(path, sizeof(path), "%s/uid_map", folder);
+	if (procfs_read(path, map, sizeof(map)) < 0)
 		return USER_NAMESPACE_UNKNOWN;
 	if (sscanf(map, "%u %u %lu", &inside, &outside, &count) == 3 && inside == 0 &&
 	    outside == 0 && count == UINT32_MAX)
@@ -338,8 +340,8 @@ static bool read_number(pid_t pid, const char *file, int *number)
 
 void process_read(struct process *process)
 {
-	read_limits(process);
-	process->user_namespace = read_user_namespace(process->pid);
+	process_read_limits(process);
+	process->user_namespace = process_user_namespace(process->pid);
 	process->has_oom_score = read_number(process->pid, "oom_score", &process->oom_score);
 	process->has_oom_score_adj =
 		read_number(process->pid, "oom_score_adj", &process->oom_score_adj);

@@ -76,6 +76,11 @@ void process_read(struct process *process);
  * another errno of open(2) and read(2). */
 int process_read_status(struct process *process);
 
+/* Reads /proc/PID/limits alone; only `pid` need be set. */
+void process_read_limits(struct process *process);
+/* PID 0: the caller, whatever its number is in the /proc that is mounted. */
+enum user_namespace process_user_namespace(pid_t pid);
+
 /* Whether all that was read since process_open() is of one and the same process: it has not ended
  * (a zombie may be what it was), so that nobody else can have its PID. */
 bool process_is_same(const struct process *process);

@@ -2,38 +2,18 @@
 #include "launcher/privileges.h"
 
 #include "common/procfs.h"
+#include "inspect/process.h"
 #include <cap-ng.h>
 #include <endian.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-/* Inode of the initial user namespace in nsfs (kernel include/linux/proc_ns.h, PROC_USER_INIT_INO).
- */
-enum { INITIAL_USER_NAMESPACE = 0xEFFFFFFDU };
-
-static bool in_user_namespace(void)
-{
-	char path[64], map[256];
-	struct stat status;
-	unsigned inside, outside;
-	unsigned long count;
-
-	if (procfs_path(path, sizeof(path), "/proc/self/ns/user") == 0 && stat(path, &status) == 0)
-		return status.st_ino != INITIAL_USER_NAMESPACE;
-	if (procfs_read("/proc/self/uid_map", map, sizeof(map)) <= 0)
-		return false;
-	return sscanf(map, "%u %u %lu", &inside, &outside, &count) != 3 || inside != 0 ||
-	       outside != 0 || count != UINT32_MAX;
-}
 
 /* What a call below tells as well, where a filter refuses that. */
 static bool status_has(const char *name)
@@ -65,7 +45,7 @@ static void read_process_attributes(struct privileges *privileges)
 		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_IPC_LOCK, 0, 0) < 0;
 	privileges->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	privileges->seccomp_filter = has_seccomp_filter();
-	privileges->user_namespace = in_user_namespace();
+	privileges->user_namespace = process_user_namespace(0) == USER_NAMESPACE_OTHER;
 }
 
 /* The first two words are the same in all versions (capabilities(7), "File capability extended
