@@ -289,16 +289,21 @@ passes_four_megabytes() {
     passes_four_megabytes --config=unlocked.conf
 }
 
-@test "a stack of 32 KiB is enough to launch a program that needs no more" {
+@test "a stack of 32 KiB, or 40 for a static one, is enough to launch a program that needs no more" {
     requires ipc_lock
     requires busybox
-    local options
+    local kib program required
 
-    ulimit -Ss 32
-    for options in '--required -- true' '-- true' '--required -- busybox true' '-- busybox true' '--quiet --required -- true'; do
-        # shellcheck disable=SC2086 # several words
-        try --no-config $options
-        assert_status 0 "$options"
+    # The kernel leaves up to 8 KiB of it unused, at random (arch_align_stack()).
+    for program in 'true' 'busybox true'; do
+        for required in --required ''; do
+            for kib in 32 40 40 40; do
+                [[ $program != busybox* || $kib -ne 32 ]] || continue
+                # shellcheck disable=SC2086 # several words, one or none
+                capture prlimit --stack=$((kib << 10)): "$DUENDE" --no-config $required -- $program
+                assert_status 0 "$kib KiB, $required $program"
+            done
+        done
     done
 }
 

@@ -91,7 +91,7 @@ static uint64_t end_of_content(const struct residency *residency, const struct m
 
 static bool open_pagemap(struct residency *residency)
 {
-	char path[PATH_MAX];
+	char path[128];
 
 	if (residency->pagemap < 0 &&
 	    procfs_path(path, sizeof(path), "%s/pagemap", residency->process) == 0)

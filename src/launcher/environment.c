@@ -234,7 +234,7 @@ int environment_add_request(const struct request *request, const struct facts *f
 	cleanup_free char *own = own_preload(facts, value);
 	cleanup_free char *preload = own ? environment_preload_value(value, own) : NULL;
 	cleanup_free char *text = NULL;
-	char launcher[PATH_MAX];
+	static char launcher[PATH_MAX]; /* the stack may be small (RLIMIT_STACK) */
 	uint64_t start_time;
 	int result = read_start_time(&start_time);
 

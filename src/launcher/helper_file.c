@@ -47,7 +47,7 @@ static bool launcher_folder(char folder[PATH_MAX])
 static bool exists_in(const char *folder, const char *relative, const char *name,
 		      char path[PATH_MAX])
 {
-	char candidate[PATH_MAX];
+	static char candidate[PATH_MAX]; /* the stack may be small (RLIMIT_STACK) */
 
 	if (snprintf(candidate, sizeof(candidate), "%s/%s/%s", folder, relative, name) >=
 	    (int)sizeof(candidate))
@@ -58,7 +58,7 @@ static bool exists_in(const char *folder, const char *relative, const char *name
 
 static bool locate(const char *name, struct helper_file *helper)
 {
-	char folder[PATH_MAX];
+	static char folder[PATH_MAX];
 
 	if (!launcher_folder(folder)) {
 		snprintf(helper->path, sizeof(helper->path), "%s", name);
@@ -75,7 +75,7 @@ static bool locate(const char *name, struct helper_file *helper)
 /* Who may write there may put another file in the place of the one that was inspected, until the loader opens it. */
 static bool is_in_public_folder(const char *path)
 {
-	char folder[PATH_MAX];
+	static char folder[PATH_MAX];
 	struct stat status;
 	struct statvfs mount;
 	char *slash;

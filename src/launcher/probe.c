@@ -30,7 +30,7 @@ static int judge(int result, const struct proof *proof, const char **call)
 
 int probe_lock(const int flags[2], const char **call)
 {
-	struct proof proof;
+	static struct proof proof; /* the stack may be small (RLIMIT_STACK) */
 	int result = 0;
 
 	*call = "mlockall";
@@ -42,7 +42,7 @@ int probe_lock(const int flags[2], const char **call)
 int probe_lock_as_command(const int flags[2], const char **call)
 {
 	enum proof_level level = (flags[0] & MCL_ONFAULT) ? PROOF_LOCKED : PROOF_RESIDENT;
-	static struct proof proof; /* the stack may be small (RLIMIT_STACK) */
+	static struct proof proof;
 	int result;
 
 	*call = "mlockall";
