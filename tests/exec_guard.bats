@@ -693,7 +693,7 @@ os.execv("/reached", ["/reached", "/marker", "37"])'
     local code='import os, resource
 os.chroot("root")
 resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
-os.execv("/reached", ["/reached", "/marker", "37"])'
+os.execv("//reached", ["/reached", "/marker", "37"])'
 
     mkdir root
     cp "$programs/reached-static" root/reached

@@ -683,6 +683,8 @@ setup() {
     [[ -e $marker && $status -eq $OWN_STATUS ]] || wrong "it does not run"
     one_line_says 'warning: .*: a program that it executes may not be locked: .*too long'
     [[ $(awk '$1 == "VmLck:" { print $2 }' "$marker") -gt 0 ]] || wrong "it is not locked"
+    launch --quiet
+    assert_silent
 }
 
 # --- chains ---------------------------------------------------------------------------------------------------------------
