@@ -12,12 +12,12 @@
 
 /* The kernel decides by size, limit and capability, whatever is to be loaded, and forgets errors of loading (mm/mlock.c
  * do_mlockall()). With MCL_ONFAULT nothing of the launcher is loaded that is gone again with its execve(2). Where that flag
- * is not known (before 4.4) or not allowed, the flags as they are decide. */
+ * is not known (before 4.4) or not allowed, the flags as they are decide; too large it is with any flags. */
 static int lock_without_loading(int flags)
 {
-	if (mlockall(flags | MCL_ONFAULT) == 0 || mlockall(flags) == 0)
+	if (mlockall(flags | MCL_ONFAULT) == 0)
 		return 0;
-	return -errno;
+	return errno == ENOMEM || mlockall(flags) != 0 ? -errno : 0;
 }
 
 /* What came of reading the evidence. */

@@ -222,6 +222,13 @@ const struct scenario scenarios[] = {
 	 0,
 	 "launcher#1:mlockall:1:ENOMEM",
 	 {COMMON, "-r", "-v", COMMAND("@dynamic")}},
+	/* No MCL_ONFAULT, as before Linux 4.4. */
+	{"probe-exact-required",
+	 true,
+	 EXPECT_LOCKED,
+	 0,
+	 "launcher#1:mlockall:1:EINVAL",
+	 {COMMON, "-r", "-v", COMMAND("@dynamic")}},
 	{"timer-lost-required",
 	 true,
 	 EXPECT_LOCKED,
