@@ -21,7 +21,9 @@ compile_commands() {
     python3 - "$1/compile_commands.json" <<'PYTHON'
 import glob, json, os, sys
 commands = {os.path.relpath(entry["file"]): entry["command"] for entry in json.load(open(sys.argv[1]))}
-sources = [name for name in glob.glob("src/**/*.c", recursive=True) if not name.startswith("src/preload/")]
+# Those below musl/ are compiled with musl's headers, for another launcher than that of this folder; gcc's analyser has them.
+others = ("src/preload/", "src/launcher/musl/")
+sources = [name for name in glob.glob("src/**/*.c", recursive=True) if not name.startswith(others)]
 for name in sorted(sources, key=os.path.getsize, reverse=True):
     print(name, commands[name], sep="\0", end="\0")
 PYTHON

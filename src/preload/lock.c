@@ -5,6 +5,18 @@
 /* Below this much private writable memory nobody asks whether it fits into RAM. */
 enum { LARGE_KIB = 1 << 20 };
 
+static long set_limit(const struct limit *limit)
+{
+	return CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, limit, NULL);
+}
+
+static long put_back(const struct limit *limit)
+{
+	long result = set_limit(limit);
+
+	return result < 0 ? set_limit(limit) : result;
+}
+
 /* Whether the kernel honours CAP_IPC_LOCK for this process: with a soft limit of 0, mlock(2) of one
  * page succeeds only then (kernel mm/mlock.c can_do_mlock(), do_mlock()). CapEff proves nothing in
  * a user namespace. No other thread runs yet that could see the limit of 0. */
@@ -14,16 +26,13 @@ static int capability_honoured(const struct limit *limit)
 	static char page[16];
 	long result;
 
-	if (CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, &zero, NULL) < 0)
+	if (set_limit(&zero) < 0)
 		return 0;
 	result = CALL2(NR_MLOCK, page, 1);
 	if (result == 0)
 		CALL2(NR_MUNLOCK, page, 1);
 	/* What cannot be put back is no limit to go on with. */
-	if (CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, limit, NULL) < 0 &&
-	    CALL4(NR_PRLIMIT64, 0, RESOURCE_MEMLOCK, limit, NULL) < 0)
-		return 0;
-	return result == 0;
+	return put_back(limit) == 0 && result == 0;
 }
 
 number file_field(const char *path, const char *name)
