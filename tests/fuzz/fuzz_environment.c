@@ -239,7 +239,7 @@ static void check_flags(struct request *request, char **environment)
 static void check_guard(const struct request *request, char **environment)
 {
 	helper_memset(guard_request, 0, sizeof(guard_request));
-	helper_memset(guard_launcher, 0, sizeof(guard_launcher));
+	guard_launcher = NULL;
 	if (exec_guard_install(request) != 0)
 		return;
 	require(strcmp(guard_request, find_variable(environment)) == 0);
