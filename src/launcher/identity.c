@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Largest ID: (uid_t)-1 means "no change" to setresuid(2). */
@@ -197,9 +198,12 @@ static int refuse_change(struct failure *failure, const char *call)
 			       remedy_for_identity(place_find(), geteuid() == 0));
 }
 
+/* The calls themselves: the functions of a C library look after threads, which this process does not have, and musl's
+ * block all signals meanwhile, with nobody to notice if that cannot be undone. */
 static int change_ids(const struct identity *identity, struct failure *failure)
 {
-	if (!has_groups(identity) && setgroups(identity->group_count, identity->groups) != 0) {
+	if (!has_groups(identity) &&
+	    syscall(SYS_setgroups, identity->group_count, identity->groups) != 0) {
 		/* Who is this user already, and may not change groups, keeps those it was given. */
 		if (errno == EPERM && has_ids(identity))
 			return 0;
@@ -207,9 +211,9 @@ static int change_ids(const struct identity *identity, struct failure *failure)
 	}
 	if (has_ids(identity))
 		return 0;
-	if (setresgid(identity->group, identity->group, identity->group) != 0)
+	if (syscall(SYS_setresgid, identity->group, identity->group, identity->group) != 0)
 		return refuse_change(failure, "setresgid");
-	if (setresuid(identity->user, identity->user, identity->user) != 0)
+	if (syscall(SYS_setresuid, identity->user, identity->user, identity->user) != 0)
 		return refuse_change(failure, "setresuid");
 	if (!has_groups(identity) || !has_ids(identity))
 		return failure_set(failure, EXIT_USAGE, 0, NULL,

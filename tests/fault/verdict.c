@@ -229,7 +229,11 @@ static bool is_of_identity(const struct place *place)
 {
 	static const int numbers[] = {SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_getgroups,
 				      SYS_getresuid, SYS_getresgid, SYS_capset,	   SYS_capget,
-				      SYS_prctl,     SYS_openat,    SYS_read,	   SYS_lseek};
+				      SYS_prctl,     SYS_openat,    SYS_read,	   SYS_readv,
+#ifdef SYS_open
+				      SYS_open,
+#endif
+				      SYS_lseek};
 
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (place->number == numbers[i])
