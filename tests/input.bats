@@ -354,6 +354,15 @@ passes_four_megabytes() {
     assert_line --regexp '^duende-run: warning: memory is not locked: .* does not fit'
 }
 
+@test "--user: a file of users that cannot be read is named, and no user said to be missing" {
+    requires root
+    requires sys_admin
+    python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
+    # shellcheck disable=SC2016 # for that shell
+    run -125 unshare --mount sh -c 'mount --bind socket /etc/passwd && exec "$0" --no-config --user=nobody -- true' "$DUENDE"
+    assert_output 'duende-run: --user: /etc/passwd: open: No such device or address'
+}
+
 # --- standard descriptors -------------------------------------------------------------------------------------------------
 
 keeps_its_status_without_descriptors() {

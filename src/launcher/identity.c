@@ -20,6 +20,7 @@ static const long identity_maximum = 4294967294;
 
 struct user_entry {
 	bool found;
+	int error; /* errno of opening the file; 0 */
 	char name[256];
 	uid_t user;
 	gid_t group;
@@ -33,6 +34,7 @@ static void find_user(const char *name, bool is_number, uid_t number, struct use
 	const struct passwd *line;
 
 	entry->found = false;
+	entry->error = file == NULL ? errno : 0;
 	while (file != NULL && (line = fgetpwent(file)) != NULL) {
 		if (is_number ? line->pw_uid != number : strcmp(line->pw_name, name) != 0)
 			continue;
@@ -45,11 +47,12 @@ static void find_user(const char *name, bool is_number, uid_t number, struct use
 	}
 }
 
-static bool find_group(const char *name, gid_t *group)
+static bool find_group(const char *name, gid_t *group, int *error)
 {
 	cleanup_fclose FILE *file = fopen("/etc/group", "re");
 	const struct group *line;
 
+	*error = file == NULL ? errno : 0;
 	while (file != NULL && (line = fgetgrent(file)) != NULL)
 		if (strcmp(line->gr_name, name) == 0) {
 			*group = line->gr_gid;
@@ -94,15 +97,25 @@ static int add_groups_of(struct identity *identity, const char *name)
 	return result;
 }
 
+/* A file that cannot be read says nothing about who is in it. */
+static int refuse_name(struct failure *failure, int error, const char *kind, const char *name,
+		       const char *file)
+{
+	if (error != 0 && error != ENOENT)
+		return failure_set(failure, EXIT_USAGE, error, "open", "--user: %s", file);
+	return failure_set(failure, EXIT_USAGE, 0, NULL, "--user: no %s '%s' in %s", kind, name,
+			   file);
+}
+
 static int resolve_group(const char *text, gid_t *group, struct failure *failure)
 {
 	long number;
+	int error;
 
-	if (find_group(text, group))
+	if (find_group(text, group, &error))
 		return 0;
 	if (number_parse(text, 0, identity_maximum, &number) != 0)
-		return failure_set(failure, EXIT_USAGE, 0, NULL,
-				   "--user: no group '%s' in /etc/group", text);
+		return refuse_name(failure, error, "group", text, "/etc/group");
 	*group = (gid_t)number;
 	return 0;
 }
@@ -116,8 +129,7 @@ static int resolve_user(const char *text, struct user_entry *entry, struct failu
 	if (entry->found)
 		return 0;
 	if (number_parse(text, 0, identity_maximum, &number) != 0)
-		return failure_set(failure, EXIT_USAGE, 0, NULL,
-				   "--user: no user '%s' in /etc/passwd", text);
+		return refuse_name(failure, entry->error, "user", text, "/etc/passwd");
 	find_user(text, true, (uid_t)number, entry);
 	entry->user = (uid_t)number;
 	return 0;

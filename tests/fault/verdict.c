@@ -224,12 +224,13 @@ static bool is_kill(const struct fault *fault)
 	return fault->kind == FAULT_KILL || fault->kind == FAULT_KILL_TARGET;
 }
 
-/* Reading who --user is, and becoming it: who cannot must not run as somebody else. */
+/* Reading who --user is, which takes memory, and becoming it: who cannot must not run as somebody else. */
 static bool is_of_identity(const struct place *place)
 {
 	static const int numbers[] = {SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_getgroups,
 				      SYS_getresuid, SYS_getresgid, SYS_capset,	   SYS_capget,
 				      SYS_prctl,     SYS_openat,    SYS_read,	   SYS_readv,
+				      SYS_mmap,
 #ifdef SYS_open
 				      SYS_open,
 #endif
