@@ -491,7 +491,8 @@ race() {
     assert_status not-locked "$pid"
     read -r cat report < <(race cat "/proc/$pid/smaps" : "$DUENDE" --status "$pid")
     echo "# not locked: cat smaps $cat us, --status $report us" >&3
-    [[ $((report * 100)) -le $((cat * 115)) ]] || fail "cat $cat us, --status $report us"
+    # A bound for what goes wrong by far: the figures themselves are those of tests/bench.
+    [[ $((report * 100)) -le $((cat * 140)) ]] || fail "cat $cat us, --status $report us"
     stop_processes && rm "$scratch/process.out"
 
     enter many-locked
