@@ -254,6 +254,20 @@ static int prove_once(struct outcome *outcome, int resident)
 	return 0;
 }
 
+/* A thread that lost its processor on the way stays there for a time slice: the later looks are milliseconds apart, and all
+ * of them together take less than a fifth of a second. */
+static void wait_for_threads(int look)
+{
+	struct {
+		kernel_time seconds, nanoseconds;
+	} pause = {0, 1000000};
+
+	if (look >= 12)
+		pause.nanoseconds = look < 20 ? 4000000 : 11000000;
+	if (look >= 4)
+		CALL5(NR_PPOLL, NULL, 0, &pause, NULL, 0);
+}
+
 /* Constructors of libraries may have started threads. While these map and unmap, a look shows what is on its way: a mapping
  * that is being loaded, a VmSize that VmLck does not follow yet. */
 void prove(struct outcome *outcome, int resident)
@@ -267,5 +281,6 @@ void prove(struct outcome *outcome, int resident)
 		outcome->locked = prove_once(outcome, resident);
 		if (outcome->locked)
 			return;
+		wait_for_threads(look);
 	}
 }
