@@ -443,3 +443,12 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
         EARLY=thread LD_PRELOAD=$scratch/early.so run -0 "$DUENDE" --no-config --quiet --required -- true
     done
 }
+
+@test "what is alone and not locked is refused after two looks" {
+    requires strace
+    # The first call is the probe's.
+    run -120 strace -f -qq -o "$scratch/trace" -e trace=mlockall,openat -e inject=mlockall:retval=0:when=2+ \
+        "$DUENDE" --no-config --required -- true
+    assert_output --partial 'not locked'
+    assert_equal "$(grep -c /proc/self/smaps "$scratch/trace")" 2
+}
