@@ -207,6 +207,59 @@ lacking_perl() { lacking_commands perl; }
     ends_locked_or_refused "$programs/reached-static" setpriv --no-new-privs
 }
 
+# glibc's loader maps a dynamic program, and executes a static one (since 2.33), which drops the lock.
+loader_of() { LC_ALL=C readelf --program-headers "$1" | sed -n 's/.*program interpreter: \(.*\)\]/\1/p'; }
+
+@test "glibc's loader run by hand: the program is locked, a static one that it executes too" {
+    local loader chain last
+
+    loader=$(loader_of "$reached")
+    ln -s "$loader" "$scratch/renamed"
+    for chain in "$loader" "$scratch/renamed" "env -i $loader" "$loader --inhibit-cache --argv0 other" \
+        "$loader --library-path /" "sh -c 'exec \"\$@\"' sh $loader"; do
+        echo "$chain"
+        eval "set -- $chain"
+        for last in reached reached-static; do
+            begin --required -- "$@" "$programs/$last" "$marker" wait
+            if [[ $last == reached ]]; then
+                assert_equal "$(program "$pid")" "$(basename "$(realpath "$loader")")"
+            else
+                assert_equal "$(program "$pid")" "$last" || fail "$(cat "$scratch"/process.*)"
+            fi
+            assert_locked "$pid"
+            finish
+        done
+    done
+    # Not required too.
+    begin -- "$loader" "$programs/reached-static" "$marker" wait
+    assert_locked "$pid"
+    finish
+}
+
+@test "a loader whose program nobody can tell: not run under --required, run without" {
+    local loader chain
+
+    loader=$(loader_of "$reached")
+    printf '#!%s %s\n' "$loader" "$programs/reached-static" >"$scratch/script"
+    chmod 755 "$scratch/script"
+    for chain in "$loader --unheard-of x" "$scratch/script" "$loader reached-static"; do
+        # shellcheck disable=SC2086 # words
+        run -120 "$DUENDE" --no-config --required -- $chain "$programs/reached-static" "$marker"
+        assert_output --partial 'it is a dynamic loader'
+        refute [ -e "$marker" ]
+    done
+    run -127 "$DUENDE" --no-config -- "$loader" reached-static "$marker"
+    run -120 "$DUENDE" --no-config --required --method=preload -- "$loader" "$programs/reached-static" "$marker"
+    refute [ -e "$marker" ]
+    # What prints something and exits runs no program.
+    run -0 "$DUENDE" --no-config --required -- "$loader" --list "$reached"
+    assert_output --partial libc.so
+    run -0 "$DUENDE" --no-config --required -- "$loader" --version
+    run -1 "$DUENDE" --no-config -- "$loader" --unheard-of x
+    run -0 "$DUENDE" --no-config --required --dry-run -- "$loader" "$programs/reached-static"
+    assert_output --partial "locks $(realpath "$programs/reached-static") when COMMAND has become it"
+}
+
 @test "a chain that ends in static busybox: it is locked, or does not run and the status is 120" {
     requires busybox
     ends_locked_or_refused_in_busybox sh -c 'exec "$@"' sh

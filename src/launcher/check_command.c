@@ -71,7 +71,7 @@ static void read_surroundings(struct check *check)
 
 /* --- the forecast --- */
 
-/* With --expect the program that the chain is to end up as. */
+/* The program that the chain is to end up as. */
 static bool find_program(const struct check *check, struct target *target)
 {
 	const struct target_credentials credentials = {
@@ -80,10 +80,10 @@ static bool find_program(const struct check *check, struct target *target)
 		.no_new_privileges = check->rehearsal->facts.privileges.no_new_privileges,
 	};
 
-	if (check->request->expect == NULL)
+	if (check->rehearsal->facts.expect[0] == '\0')
 		*target = check->rehearsal->facts.target;
 	else
-		target_inspect(check->request->expect, NULL, &credentials, target);
+		target_inspect(check->rehearsal->facts.expect, NULL, &credentials, target);
 	return target->kind == TARGET_DYNAMIC || target->kind == TARGET_STATIC;
 }
 

@@ -231,10 +231,10 @@ static void find_method(const struct check *check, struct verdict *verdict)
 			  "%s is not a loader of glibc or musl: the tracer locks COMMAND, and "
 			  "children that it forks are not locked",
 			  target->elf.interpreter);
-	if (check->request->expect != NULL)
+	if (check->rehearsal->facts.expect[0] != '\0')
 		check_add(verdict, "expect", SEVERITY_NOTE,
 			  "only the launch itself shows whether the chain ends up as %s",
-			  check->request->expect);
+			  check->rehearsal->facts.expect);
 }
 
 static void find_forecast(const struct check *check, struct verdict *verdict)

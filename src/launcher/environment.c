@@ -166,7 +166,8 @@ static char *own_preload(const struct facts *facts, const char *value)
 	return written < 0 ? NULL : own;
 }
 
-static unsigned contract_flags(const struct request *request, const struct plan *plan)
+static unsigned contract_flags(const struct request *request, const struct facts *facts,
+			       const struct plan *plan)
 {
 	unsigned flags = 0;
 
@@ -182,7 +183,7 @@ static unsigned contract_flags(const struct request *request, const struct plan 
 	flags |= plan->arm_backstop ? CONTRACT_BACKSTOP : 0;
 	flags |= plan->action == ACTION_PRELOAD ? CONTRACT_FIRST_IMAGE : 0;
 	flags |= request->method == METHOD_PRELOAD ? CONTRACT_PRELOAD_ONLY : 0;
-	flags |= request->expect != NULL ? CONTRACT_NO_GUARD : 0;
+	flags |= facts->expect[0] != '\0' ? CONTRACT_NO_GUARD : 0;
 	flags |= request->swap_device ? CONTRACT_SWAP_DEVICE : 0;
 	flags |= plan->hold ? CONTRACT_HOLD : 0;
 	flags |= request->swap_device && (request->realtime || request->realtime_inherited)
@@ -247,7 +248,7 @@ int environment_add_request(const struct request *request, const struct facts *f
 	    asprintf(&text,
 		     "%x:%08x:%x:%x:%" PRIx64 ":%" PRIx64 ":%" PRIx64
 		     ":%lx:%lx:%lx:%lx:%lx:%" PRIx64 ":%zx:%zx:%s%s%s",
-		     CONTRACT_VERSION, contract_flags(request, plan), (unsigned)getpid(),
+		     CONTRACT_VERSION, contract_flags(request, facts, plan), (unsigned)getpid(),
 		     (unsigned)getppid(), start_time, (uint64_t)facts->target.device,
 		     (uint64_t)facts->target.inode, (unsigned long)timer->expiry.tv_sec,
 		     (unsigned long)timer->expiry.tv_nsec, (unsigned long)timer->interval.tv_sec,

@@ -6,6 +6,7 @@
 #include "inspect/cgroup.h"
 #include "inspect/security_module.h"
 #include "target/footprint.h"
+#include "target/loaded.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -92,6 +93,37 @@ static void inspect_target(const struct request *request,
 		assume_ordinary_program(target);
 }
 
+/* --- where the chain ends --- */
+
+/* What a loader maps is locked with it; what it executes is expected as with --expect. The argument of a loader that a "#!" line
+ * names is not in request->command. */
+static void find_loaded_program(const struct request *request,
+				const struct target_credentials *credentials, struct facts *facts)
+{
+	static struct target target; /* the stack may be small (RLIMIT_STACK) */
+	const char *program;
+	enum loaded loaded = facts->target.script_depth > 0
+				     ? LOADED_UNKNOWN
+				     : loaded_find(request->command + 1, &program);
+
+	facts->expect_unknown = loaded == LOADED_UNKNOWN;
+	if (loaded != LOADED_PROGRAM)
+		return;
+	target_inspect(program, NULL, credentials, &target);
+	if (target.kind == TARGET_STATIC && realpath(program, facts->expect) == NULL)
+		facts->expect[0] = '\0';
+}
+
+static void find_expected(const struct request *request,
+			  const struct target_credentials *credentials, struct facts *facts)
+{
+	if (request->expect != NULL)
+		strncpy(facts->expect, request->expect, sizeof(facts->expect) - 1);
+	else if (facts->target.kind == TARGET_STATIC && facts->target.elf.is_glibc_loader &&
+		 request->method != METHOD_PRELOAD)
+		find_loaded_program(request, credentials, facts);
+}
+
 /* --- behind a swap device --- */
 
 static void gather_memory(const struct request *request, struct facts *facts)
@@ -158,6 +190,7 @@ void facts_gather(const struct request *request, const struct identity *identity
 	/* An error may have passed when execve(2) looks. */
 	if (!request->required && facts->target.exec_error != 0)
 		inspect_target(request, &credentials, &facts->target);
+	find_expected(request, &credentials, facts);
 	if (facts->target.kind != TARGET_ABSENT)
 		gather_for_launch(request, facts);
 }

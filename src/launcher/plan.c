@@ -190,12 +190,17 @@ static bool may_inject(const struct facts *facts)
 	return facts->inject_available && (!is_special || facts->privileges.sys_ptrace);
 }
 
+static bool follows_chain(const struct facts *facts)
+{
+	return facts->expect[0] != '\0';
+}
+
 static void plan_method(const struct request *request, const struct facts *facts, struct plan *plan)
 {
 	enum cause cause = preload_cause(facts);
 
 	/* Only the tracer can tell what a chain has become. */
-	if (cause == CAUSE_NONE && request->method != METHOD_INJECT && request->expect == NULL) {
+	if (cause == CAUSE_NONE && request->method != METHOD_INJECT && !follows_chain(facts)) {
 		plan->action = ACTION_PRELOAD;
 		plan->method = METHOD_PRELOAD;
 		plan->arm_backstop = request->required && !facts->timer_discarded;
@@ -203,9 +208,12 @@ static void plan_method(const struct request *request, const struct facts *facts
 	}
 	/* A broken installation is no reason for another method: forked children would not be locked. */
 	if ((request->method == METHOD_INJECT ||
-	     (request->method == METHOD_AUTO && cause != CAUSE_HELPER) ||
-	     request->expect != NULL) &&
+	     (request->method == METHOD_AUTO && cause != CAUSE_HELPER) || follows_chain(facts)) &&
 	    may_inject(facts)) {
+		if (facts->expect_unknown && request->required) {
+			plan->cause = CAUSE_LOADED_PROGRAM;
+			return;
+		}
 		plan->action = ACTION_INJECT;
 		plan->method = METHOD_INJECT;
 		plan->request_for_chain = facts->helper.state == HELPER_USABLE;
@@ -238,11 +246,10 @@ static enum cause swap_device_cause(const struct request *request, const struct 
 /* --- what only the helper can do --- */
 
 /* It will run in COMMAND, or in what COMMAND has become. */
-static bool helper_runs(const struct request *request, const struct facts *facts,
-			const struct plan *plan)
+static bool helper_runs(const struct facts *facts, const struct plan *plan)
 {
 	return plan->action == ACTION_PRELOAD ||
-	       (plan->request_for_chain && request->expect == NULL &&
+	       (plan->request_for_chain && !follows_chain(facts) &&
 		preload_cause(facts) == CAUSE_NONE);
 }
 
@@ -252,7 +259,7 @@ static void plan_reserve(const struct request *request, const struct facts *fact
 {
 	if (!request->has_reserve)
 		return;
-	plan->reserve = helper_runs(request, facts, plan) && !plan->startup_only &&
+	plan->reserve = helper_runs(facts, plan) && !plan->startup_only &&
 			reserve_obstacle(request, facts) == NULL;
 	if (plan->reserve || !request->required || plan->action == ACTION_REFUSE)
 		return;
@@ -266,7 +273,7 @@ static void plan_hold(const struct request *request, const struct facts *facts, 
 {
 	if (!request->hold || plan->action == ACTION_REFUSE)
 		return;
-	plan->hold = helper_runs(request, facts, plan) && !plan->startup_only;
+	plan->hold = helper_runs(facts, plan) && !plan->startup_only;
 	if (plan->hold || !request->required)
 		return;
 	plan->action = ACTION_REFUSE;

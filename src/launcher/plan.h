@@ -21,6 +21,10 @@ struct facts {
 	bool memlock_known;	   /* prlimit(2) answered */
 	bool may_raise_memlock;	   /* the hard limit may be set to what is asked for */
 	bool capability_honoured;  /* tested with a soft limit of 0, not read */
+	/* Resolved path of --expect, or of the static program that a loader which is COMMAND will execute; empty: whatever
+	 * COMMAND becomes. */
+	char expect[PATH_MAX];
+	bool expect_unknown; /* COMMAND is such a loader, and nobody can say what it will run */
 	bool proc_available;
 	bool timer_discarded; /* SIGALRM ignored or blocked, or process 1 */
 	bool security_module_may_scrub;
@@ -65,6 +69,7 @@ enum cause {
 	CAUSE_UNKNOWN_FORMAT,
 	CAUSE_UNKNOWN_LOADER,
 	CAUSE_SECURITY_MODULE,
+	CAUSE_LOADED_PROGRAM, /* COMMAND is a loader, and what it runs is not known */
 	CAUSE_HELPER, /* see facts.helper.state */
 	CAUSE_NO_PROC,
 	CAUSE_LIMIT_UNKNOWN, /* prlimit(2) is refused */

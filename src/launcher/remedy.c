@@ -29,6 +29,7 @@ const char *cause_name(enum cause cause)
 		[CAUSE_UNREADABLE] = "unreadable",
 		[CAUSE_UNKNOWN_FORMAT] = "unknown-format",
 		[CAUSE_UNKNOWN_LOADER] = "unknown-loader",
+		[CAUSE_LOADED_PROGRAM] = "loaded-program",
 		[CAUSE_SECURITY_MODULE] = "security-module",
 		[CAUSE_HELPER] = "helper",
 		[CAUSE_NO_PROC] = "no-proc",
@@ -395,6 +396,9 @@ static const char *reach_cause_text(const struct facts *facts, enum cause cause)
 		return "it is neither ELF nor a #! script";
 	case CAUSE_UNKNOWN_LOADER:
 		return "its program interpreter is not one of glibc or musl";
+	case CAUSE_LOADED_PROGRAM:
+		return "it is a dynamic loader, and which program it will run cannot be told from "
+		       "its arguments; a static one it would execute, and the lock would be gone";
 	case CAUSE_SECURITY_MODULE:
 		return "a security module confines this process and may clear the environment at "
 		       "execve";
@@ -424,6 +428,9 @@ static const char *reach_remedy(const struct facts *facts, enum cause cause)
 		return "allow prlimit64";
 	case CAUSE_NO_PROC:
 		return "mount -t proc proc /proc";
+	case CAUSE_LOADED_PROGRAM:
+		return "start the program without the loader, or with its path and the options "
+		       "of ld.so(8)";
 	case CAUSE_STATIC:
 	case CAUSE_UNKNOWN_LOADER:
 	case CAUSE_SECURITY_MODULE:

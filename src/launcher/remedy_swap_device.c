@@ -202,24 +202,24 @@ static void describe_reserve(const struct request *request, const struct facts *
 		 "leave out --reserve, and let COMMAND allocate its store before it serves");
 }
 
-static const char *hold_obstacle(const struct request *request, const struct facts *facts,
-				 const struct plan *plan)
+static const char *hold_obstacle(const struct facts *facts, const struct plan *plan)
 {
 	if (plan->startup_only)
 		return "only what is mapped at the start can be locked here";
 	if (facts->target.kind == TARGET_STATIC)
 		return "COMMAND is statically linked: nothing can stand before its system calls";
-	return request->expect != NULL ? "with --expect the tracer locks COMMAND, and does not stay"
-				       : "only the preloaded helper can stand before COMMAND's "
-					 "calls, and it cannot "
-					 "be used here";
+	return facts->expect[0] != '\0'
+		       ? "with --expect the tracer locks COMMAND, and does not stay"
+		       : "only the preloaded helper can stand before COMMAND's "
+			 "calls, and it cannot "
+			 "be used here";
 }
 
-static void describe_hold(const struct request *request, const struct facts *facts,
-			  const struct plan *plan, enum place place, struct failure *failure)
+static void describe_hold(const struct facts *facts, const struct plan *plan, enum place place,
+			  struct failure *failure)
 {
 	failure_set(failure, EXIT_NOT_LOCKED, 0, NULL, "--hold cannot work");
-	failure_explain(failure, hold_obstacle(request, facts, plan),
+	failure_explain(failure, hold_obstacle(facts, plan),
 			place == PLACE_SYSTEMD
 				? "SystemCallFilter=~munlock:EPERM munlockall:EPERM in the unit's "
 				  "[Service] section instead of --hold"
@@ -235,7 +235,7 @@ bool remedy_describe_swap_device(const struct request *request, const struct fac
 		return true;
 	}
 	if (plan->cause == CAUSE_HOLD) {
-		describe_hold(request, facts, plan, place, failure);
+		describe_hold(facts, plan, place, failure);
 		return true;
 	}
 	if (plan->cause < CAUSE_LOCK_MODE || plan->cause > CAUSE_MEMORY_MAX)

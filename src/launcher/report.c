@@ -157,12 +157,16 @@ static void write_attribute_steps(struct report *report, unsigned *number,
 }
 
 static void write_lock_steps(struct report *report, unsigned *number, const struct request *request,
-			     const struct plan *plan)
+			     const struct facts *facts, const struct plan *plan)
 {
 	if (plan->action != ACTION_PRELOAD && plan->action != ACTION_INJECT)
 		return;
 	write_step(report, number, "probe: lock duende-run itself, and read VmLck back");
-	if (plan->action == ACTION_INJECT)
+	if (plan->action == ACTION_INJECT && facts->expect[0] != '\0')
+		write_step(report, number,
+			   "fork the tracer, which locks %s when COMMAND has become it",
+			   facts->expect);
+	else if (plan->action == ACTION_INJECT)
 		write_step(report, number,
 			   "fork the tracer, which locks COMMAND at its first instruction");
 	else
@@ -190,7 +194,7 @@ static void write_steps(struct report *report, const struct request *request,
 		if (facts->has_identity)
 			write_step(report, &number, "become user %u%s", (unsigned)facts->user,
 				   plan->keep_capability ? ", CAP_IPC_LOCK ambient" : "");
-		write_lock_steps(report, &number, request, plan);
+		write_lock_steps(report, &number, request, facts, plan);
 		write_step(report, &number, "execve %s", facts->target.path);
 	}
 	if (report->as_json)

@@ -274,7 +274,7 @@ static int prepare_inject(const struct request *request, const struct facts *fac
 				facts->target.elf.abi != ABI_OTHER,
 		.device = facts->target.device,
 		.inode = facts->target.inode,
-		.expect = request->expect,
+		.expect = facts->expect[0] != '\0' ? facts->expect : NULL,
 		.remedy = remedy,
 	};
 

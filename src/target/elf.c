@@ -272,8 +272,8 @@ static int notes_read(const struct image *image, const struct segment *segment,
 struct dynamic {
 	uint64_t strings; /* address */
 	uint64_t strings_size;
-	bool has_run_path;
-	uint64_t run_path; /* offset into the strings */
+	bool has_run_path, has_own_name;
+	uint64_t run_path, own_name; /* offsets into the strings */
 	unsigned needed_count;
 	uint64_t needed[ELF_NEEDED_MAXIMUM]; /* offsets into the strings */
 };
@@ -296,6 +296,10 @@ static bool dynamic_entry(const struct image *image, const unsigned char *entry,
 	case DT_NEEDED:
 		if (dynamic->needed_count < ELF_NEEDED_MAXIMUM)
 			dynamic->needed[dynamic->needed_count++] = value;
+		break;
+	case DT_SONAME:
+		dynamic->has_own_name = true;
+		dynamic->own_name = value;
 		break;
 	case DT_RPATH:
 	case DT_RUNPATH:
@@ -445,17 +449,36 @@ static void consider_needed(const char *name, void *context)
 	memcpy(facts->sanitizer_runtime, name, strlen(name) + 1);
 }
 
-static int needed_read(const struct image *image, const struct segment *segment,
-		       struct elf_facts *facts)
+/* The names of glibc's sysdeps/.../shlib-versions: ld-linux-x86-64.so.2, ld.so.1, ld64.so.2, … musl's loader has libc's name. */
+static int own_name_read(const struct image *image, const struct dynamic *dynamic,
+			 const struct strings *strings, struct elf_facts *facts)
+{
+	char name[ELF_NAME_LENGTH];
+	bool present = false;
+	int error = 0;
+
+	if (dynamic->has_own_name)
+		error = string_read(image, strings, dynamic->own_name, name, sizeof(name),
+				    &present);
+	facts->is_glibc_loader =
+		present && (strncmp(name, "ld-linux", 8) == 0 || strncmp(name, "ld.so.", 6) == 0 ||
+			    strncmp(name, "ld64.so.", 8) == 0);
+	return error;
+}
+
+static int names_read(const struct image *image, const struct segment *segment,
+		      struct elf_facts *facts)
 {
 	struct dynamic dynamic;
 	struct strings strings;
 	int error = dynamic_read(image, segment, &dynamic);
 
-	if (error != 0 || dynamic.needed_count == 0)
+	if (error != 0 || (dynamic.needed_count == 0 && !dynamic.has_own_name))
 		return error;
 	error = strings_find(image, &dynamic, &strings);
-	return error != 0 ? error : each_needed(image, &dynamic, &strings, consider_needed, facts);
+	if (error == 0)
+		error = each_needed(image, &dynamic, &strings, consider_needed, facts);
+	return error != 0 ? error : own_name_read(image, &dynamic, &strings, facts);
 }
 
 /* The kernel takes the first PT_INTERP, ld.so the last PT_DYNAMIC. */
@@ -481,7 +504,7 @@ static int segments_read(const struct image *image, struct elf_facts *facts)
 	if (!loaded)
 		return -ENOEXEC;
 	facts->has_dynamic = dynamic.type == PT_DYNAMIC;
-	return facts->has_dynamic ? ignore_truncation(needed_read(image, &dynamic, facts)) : 0;
+	return facts->has_dynamic ? ignore_truncation(names_read(image, &dynamic, facts)) : 0;
 }
 
 int elf_read(int descriptor, struct elf_facts *facts)

@@ -123,8 +123,8 @@ static inline size_t image_dynamic_entry(struct elf_image *image, size_t offset,
 	return offset + (image->wide ? sizeof(Elf64_Dyn) : sizeof(Elf32_Dyn));
 }
 
-/* PT_DYNAMIC with one DT_NEEDED for each name up to NULL. */
-static inline void image_needed(struct elf_image *image, const char *const *names)
+/* PT_DYNAMIC with one entry of this tag, DT_NEEDED or another that names a string, for each name up to NULL. */
+static inline void image_names(struct elf_image *image, uint64_t tag, const char *const *names)
 {
 	size_t strings = image_append(image, "", 1);
 	size_t start;
@@ -138,11 +138,16 @@ static inline void image_needed(struct elf_image *image, const char *const *name
 	entry = start;
 	for (size_t at = strings + 1; at < start && image->bytes[at] != '\0';
 	     at += strlen((char *)image->bytes + at) + 1)
-		entry = image_dynamic_entry(image, entry, DT_NEEDED, at - strings);
+		entry = image_dynamic_entry(image, entry, tag, at - strings);
 	entry = image_dynamic_entry(image, entry, DT_STRTAB, IMAGE_BASE + strings);
 	entry = image_dynamic_entry(image, entry, DT_STRSZ, start - strings);
 	entry = image_dynamic_entry(image, entry, DT_NULL, 0);
 	image_segment(image, PT_DYNAMIC, start, IMAGE_BASE + start, entry - start, 8);
+}
+
+static inline void image_needed(struct elf_image *image, const char *const *names)
+{
+	image_names(image, DT_NEEDED, names);
 }
 
 /* Appends one note; returns its offset. */

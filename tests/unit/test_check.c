@@ -365,7 +365,7 @@ static void only_the_launch_shows_where_a_chain_ends(void **state)
 	struct place_under_test *place = *state;
 	const struct finding *finding;
 
-	place->request.expect = "/bin/last";
+	strcpy(place->rehearsal.facts.expect, "/bin/last");
 	place->rehearsal.facts.inject_available = true;
 	assert_answer(place, CHECK_YES, "none");
 	finding = find(place, "expect");

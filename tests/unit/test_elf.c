@@ -329,6 +329,42 @@ static void no_more_than_the_first_needed_libraries_are_looked_at(void **state)
 }
 
 /* PT_DYNAMIC with three entries of the caller's choice, and "libasan.so.8" at `strings` + 1. */
+static void the_loader_of_glibc_is_known_by_its_own_name(void **state)
+{
+	static const struct {
+		const char *name;
+		bool is_loader;
+	} rows[] = {
+		{"ld-linux-x86-64.so.2", true},
+		{"ld-linux.so.2", true},
+		{"ld-linux-aarch64.so.1", true},
+		{"ld.so.1", true},
+		{"ld64.so.2", true},
+		{"libc.so.6", false},
+		/* musl's, which maps what it runs */
+		{"libc.musl-x86_64.so.1", false},
+		{"libld-linux.so", false},
+	};
+	struct elf_image image;
+	struct elf_facts facts;
+
+	(void)state;
+	for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+		const char *const names[] = {rows[row].name, NULL};
+
+		image_start(&image, EM_X86_64, true, false);
+		image_load(&image);
+		image_names(&image, DT_SONAME, names);
+		assert_int_equal(read_image(&image, &facts), 0);
+		assert_int_equal(facts.is_glibc_loader, rows[row].is_loader);
+		image_start(&image, EM_X86_64, true, false);
+		image_load(&image);
+		image_needed(&image, names);
+		assert_int_equal(read_image(&image, &facts), 0);
+		assert_false(facts.is_glibc_loader);
+	}
+}
+
 static int read_dynamic(uint64_t needed, uint64_t strings_shift, uint64_t strings_size,
 			struct elf_facts *facts)
 {
@@ -581,6 +617,7 @@ int main(void)
 		cmocka_unit_test(a_needed_sanitizer_runtime_is_found),
 		cmocka_unit_test(address_sanitizer_goes_before_the_undefined_behaviour_one),
 		cmocka_unit_test(no_more_than_the_first_needed_libraries_are_looked_at),
+		cmocka_unit_test(the_loader_of_glibc_is_known_by_its_own_name),
 		cmocka_unit_test(a_damaged_dynamic_segment_hides_libraries_and_no_more),
 		cmocka_unit_test(a_dynamic_segment_beyond_the_file_is_ignored),
 		cmocka_unit_test(the_helpers_contract_version_is_read_from_its_note),

@@ -599,13 +599,35 @@ static void hold_needs_the_helper_in_command(void **state)
 	plan = planned(&request, &facts);
 	assert_plan(&plan, ACTION_INJECT, CAUSE_NONE);
 	assert_true(plan.hold);
-	request.expect = "/opt/program";
+	strcpy(facts.expect, "/opt/program");
 	plan = planned(&request, &facts);
 	assert_plan(&plan, ACTION_REFUSE, CAUSE_HOLD);
 	request.required = false;
 	plan = planned(&request, &facts);
 	assert_plan(&plan, ACTION_INJECT, CAUSE_NONE);
 	assert_false(plan.hold);
+}
+
+static void a_loader_whose_program_is_not_known_is_refused_if_required(void **state)
+{
+	struct request request = new_request(true);
+	struct facts facts = root_facts();
+	struct plan plan;
+
+	(void)state;
+	set_static(&facts);
+	facts.inject_available = facts.expect_unknown = true;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_REFUSE, CAUSE_LOADED_PROGRAM);
+	request.required = false;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_INJECT, CAUSE_NONE);
+	/* --expect says it. */
+	request.required = true;
+	facts.expect_unknown = false;
+	strcpy(facts.expect, "/opt/program");
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_INJECT, CAUSE_NONE);
 }
 
 static void hold_is_refused_wherever_preload_cannot_reach(void **state)
@@ -672,6 +694,7 @@ int main(void)
 		cmocka_unit_test(every_refusal_names_cause_and_remedy_for_each_place),
 		cmocka_unit_test(every_unreachable_target_is_explained),
 		cmocka_unit_test(hold_needs_the_helper_in_command),
+		cmocka_unit_test(a_loader_whose_program_is_not_known_is_refused_if_required),
 		cmocka_unit_test(hold_is_refused_wherever_preload_cannot_reach),
 		cmocka_unit_test(a_partial_lock_is_not_held),
 	};
