@@ -106,11 +106,16 @@ static void find_loaded_program(const struct request *request,
 				     ? LOADED_UNKNOWN
 				     : loaded_find(request->command + 1, &program);
 
-	facts->expect_unknown = loaded == LOADED_UNKNOWN;
-	if (loaded != LOADED_PROGRAM)
+	if (loaded == LOADED_NOTHING)
+		return;
+	facts->expect_unknown = true;
+	if (loaded == LOADED_UNKNOWN)
 		return;
 	target_inspect(program, NULL, credentials, &target);
-	if (target.kind == TARGET_STATIC && realpath(program, facts->expect) == NULL)
+	if (target.kind == TARGET_DYNAMIC ||
+	    (target.kind == TARGET_STATIC && realpath(program, facts->expect) != NULL))
+		facts->expect_unknown = false;
+	else
 		facts->expect[0] = '\0';
 }
 
@@ -119,8 +124,7 @@ static void find_expected(const struct request *request,
 {
 	if (request->expect != NULL)
 		strncpy(facts->expect, request->expect, sizeof(facts->expect) - 1);
-	else if (facts->target.kind == TARGET_STATIC && facts->target.elf.is_glibc_loader &&
-		 request->method != METHOD_PRELOAD)
+	else if (request->method != METHOD_PRELOAD && target_is_glibc_loader(&facts->target))
 		find_loaded_program(request, credentials, facts);
 }
 

@@ -6,6 +6,7 @@
 #include "target/lookup.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,16 +39,46 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* ld-linux-x86-64.so.2, ld-musl-aarch64.so.1, ld.so.1, ld64.so.2, … */
-static bool is_known_loader(const char *path)
+static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	const char *name = slash != NULL ? slash + 1 : path;
 
-	if (starts_with(name, "ld.so.") || starts_with(name, "ld64.so."))
-		return true;
-	return (starts_with(name, "ld-linux") || starts_with(name, "ld-musl-")) &&
-	       strstr(name, ".so") != NULL;
+	return slash != NULL ? slash + 1 : path;
+}
+
+/* ld-linux-x86-64.so.2, ld.so.1, ld64.so.2, … */
+static bool has_name_of_glibc(const char *path)
+{
+	const char *name = base_name(path);
+
+	return starts_with(name, "ld.so.") || starts_with(name, "ld64.so.") ||
+	       (starts_with(name, "ld-linux") && strstr(name, ".so") != NULL);
+}
+
+static bool is_known_loader(const char *path)
+{
+	return has_name_of_glibc(path) ||
+	       (starts_with(base_name(path), "ld-musl-") && strstr(base_name(path), ".so") != NULL);
+}
+
+bool target_is_glibc_loader(const struct target *target)
+{
+	static char path[PATH_MAX]; /* the stack may be small (RLIMIT_STACK) */
+
+	switch (target->kind) {
+	case TARGET_DYNAMIC:
+	case TARGET_ABSENT:
+		return false;
+	case TARGET_STATIC:
+		if (!target->elf.position_independent || !target->elf.has_dynamic)
+			return false;
+		break;
+	case TARGET_UNREADABLE:
+	case TARGET_UNKNOWN:
+		break;
+	}
+	return target->elf.is_glibc_loader || has_name_of_glibc(target->program) ||
+	       (realpath(target->program, path) != NULL && has_name_of_glibc(path));
 }
 
 /* The ABIs that this kernel runs by itself, where a missing loader is an error for certain.

@@ -79,6 +79,10 @@ int target_lookup(const char *command, const char *search_path, char path[PATH_M
 /* The interpreter that the "#!" line of a script names. False for any other file, and one that cannot be read. */
 bool target_read_script(const char *path, struct script *script);
 
+/* Whether it is the dynamic loader of glibc, as a command of its own: what it is asked to run is then another program
+ * (target/loaded.h). By its DT_SONAME, or, for it may not be readable, by its name behind symbolic links. */
+bool target_is_glibc_loader(const struct target *target);
+
 /* Finds COMMAND as target_lookup() does, but judges for `credentials` and, as execvp(3), goes on to
  * the next directory also if the file found lacks its interpreter; inspects it and follows its "#!"
  * chain. Always fills in *target; what execve() is bound to refuse is described by kind

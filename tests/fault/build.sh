@@ -20,6 +20,8 @@ for way in dynamic static; do
     [ "$way" = dynamic ] || option=-static
     gcc $flags "$sources/command.c" $option -o "$folder/$way"
 done
+ln -sf "$(LC_ALL=C readelf --program-headers "$folder/dynamic" | sed -n 's/.*program interpreter: \(.*\)\]/\1/p')" \
+    "$folder/loader"
 # shellcheck disable=SC2086
 gcc $flags "$sources/stub.c" -o "$folder/stub"
 gcc -std=gnu17 -O1 -ffreestanding -nostdlib -shared -fPIC "$sources/stub_helper.c" -o "$folder/duende-preload.stub.so"

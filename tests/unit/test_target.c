@@ -957,6 +957,44 @@ static void no_descriptor_is_left_open(void **state)
 	assert_int_equal(before, after);
 }
 
+/* What cannot be read, or has lost its DT_SONAME, is known by its name. */
+static void the_loader_of_glibc_is_known_by_name_too(void **state)
+{
+	static const struct {
+		enum target_kind kind;
+		bool position_independent, has_dynamic, is_glibc_loader;
+		const char *program;
+		bool answer;
+	} rows[] = {
+		{TARGET_STATIC, true, true, true, "/x/other", true},
+		{TARGET_STATIC, true, true, false, "/x/other", false},
+		{TARGET_STATIC, true, true, false, "/x/ld-linux-x86-64.so.2", true},
+		{TARGET_STATIC, true, true, false, "/x/ld-musl-x86_64.so.1", false},
+		{TARGET_STATIC, true, true, false, "./ld.so.1", true},
+		{TARGET_STATIC, true, true, false, "loader", true}, /* a link to ld64.so.2 */
+		{TARGET_STATIC, false, true, true, "/x/ld64.so.2", false},
+		{TARGET_STATIC, true, false, true, "/x/ld64.so.2", false},
+		{TARGET_DYNAMIC, true, true, true, "/x/ld64.so.2", false},
+		{TARGET_UNREADABLE, false, false, false, "/x/ld64.so.2", true},
+		{TARGET_UNREADABLE, false, false, false, "/x/ld64", false},
+		{TARGET_UNKNOWN, false, false, false, "ld-linux.so.2", true},
+		{TARGET_ABSENT, false, false, false, "ld-linux.so.2", false},
+	};
+	static struct target target;
+
+	(void)state;
+	scratch_text("ld64.so.2", "", 0755);
+	assert_int_equal(symlink("ld64.so.2", "loader"), 0);
+	for (size_t row = 0; row < COUNT(rows); row++) {
+		target = (struct target){.kind = rows[row].kind};
+		target.elf.position_independent = rows[row].position_independent;
+		target.elf.has_dynamic = rows[row].has_dynamic;
+		target.elf.is_glibc_loader = rows[row].is_glibc_loader;
+		strcpy(target.program, rows[row].program);
+		assert_int_equal(target_is_glibc_loader(&target), rows[row].answer);
+	}
+}
+
 #define SCRATCH_TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(int argc, char *argv[])
@@ -971,6 +1009,7 @@ int main(int argc, char *argv[])
 		SCRATCH_TEST(a_corrupt_interpreter_name_is_unknown),
 		SCRATCH_TEST(a_foreign_program_is_not_judged_by_its_interpreter),
 		SCRATCH_TEST(only_loaders_that_exist_and_honour_preload_are_known),
+		SCRATCH_TEST(the_loader_of_glibc_is_known_by_name_too),
 		SCRATCH_TEST(a_missing_command_is_not_found),
 		SCRATCH_TEST(what_is_no_file_cannot_be_executed),
 		SCRATCH_TEST(a_file_without_execute_permission_is_refused_also_to_root),
