@@ -608,15 +608,17 @@ os.execve("/bin/ls", ["ls", "/proc/self/fd"], {})'
     done
 }
 
-@test "a program that executes itself by /proc/self/exe becomes itself again, not the launcher" {
-    requires python3
+# becomes_itself_again PATH...: paths that lead to the program itself, its process ID in the place of %(pid)d.
+becomes_itself_again() {
     local path mode code='import os, sys
 if len(sys.argv) > 2:
     print("again", *sys.argv[2:])
 else:
+    if sys.argv[1] == "./exe":
+        os.chdir("/proc/self")
     os.execv(sys.argv[1] % {"pid": os.getpid()}, ["python3", *sys.orig_argv[1:], "--version"])'
 
-    for path in /proc/self/exe //proc/self/exe /proc/thread-self/exe '/proc/%(pid)d/exe'; do
+    for path; do
         run -0 "$python" -c "$code" "$path"
         assert_output 'again --version'
         for mode in --required --lock=full; do
@@ -627,25 +629,16 @@ else:
     done
 }
 
+@test "a program that executes itself by /proc/self/exe becomes itself again, not the launcher" {
+    requires python3
+    becomes_itself_again /proc/self/exe //proc/self/exe /proc/thread-self/exe '/proc/%(pid)d/exe'
+}
+
 @test "a program that executes itself by another path that leads through /proc/self/exe becomes itself again, not the launcher" {
     requires python3
-    local path mode code='import os, sys
-if len(sys.argv) > 2:
-    print("again", *sys.argv[2:])
-else:
-    if sys.argv[1] == "./exe":
-        os.chdir("/proc/self")
-    os.execv(sys.argv[1], ["python3", *sys.orig_argv[1:], "--version"])'
-
     ln -s /proc/self/exe link
     ln -s /proc chain
-    for path in ./link chain/self/exe ./exe /./proc/self/exe /tmp/../proc/self/exe; do
-        for mode in --required --lock=full; do
-            run "$DUENDE" --no-config --quiet "$mode" -- "$python" -c "$code" "$path"
-            assert_success
-            assert_output 'again --version'
-        done
-    done
+    becomes_itself_again ./link chain/self/exe ./exe /./proc/self/exe /tmp/../proc/self/exe
 }
 
 @test "a link to a close-on-exec descriptor is followed before the descriptor is closed" {

@@ -352,3 +352,20 @@ end_process() {
 gone() {
     ! [ -e "/proc/$1/exe" ] || [ "$(stat_field "/proc/$1/stat" 3)" = Z ]
 }
+
+# check_said NAME STATUS OUTPUT ERRORS COMMAND...: what it says on its standard output, and a part of its errors.
+check_said() {
+    local name="$1" expected="$2, $3" text="$4"
+    shift 4
+    run_command "$@"
+    case "$status, $output|$errors" in
+        "$expected|"*"$text"*) ok "$name" ;;
+        *) not_ok "$name" "$(printf '%s\nexpected %s, "%s"\nactual   %s, %s\n%s' "$*" "$expected" "$text" "$status" "$output" "$errors")" ;;
+    esac
+}
+
+# check_alone NAME: nothing of the tracer is left at $pid.
+check_alone() {
+    check_equal "$1: no tracer, no child, no signal" "0  0000000000000000 0000000000000000" \
+        "$(status_field "$pid" TracerPid) $(children_of "$pid") $(status_field "$pid" ShdPnd) $(status_field "$pid" SigBlk)"
+}
