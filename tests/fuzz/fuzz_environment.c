@@ -8,16 +8,7 @@
  * MODE: bits of enum mode; PIECE: how much a read(2) returns at once; the strings of ENVIRONMENT end with \0. */
 #include <stdint.h>
 
-static long kernel_call(long number, long a, long b, long c, long d, long e);
-
-/* The helper's kernel.h then finds the header of its architecture already read. */
-#define kernel_call machine_call
-#ifdef __aarch64__
-#include "preload/kernel_aarch64.h"
-#else
-#include "preload/kernel_x86_64.h"
-#endif
-#undef kernel_call
+#include "../unit/helper_kernel.h"
 
 /* Functions of the libc that the helper has itself. */
 #define memcpy helper_memcpy
