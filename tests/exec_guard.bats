@@ -249,6 +249,7 @@ loader_of() { LC_ALL=C readelf --program-headers "$1" | sed -n 's/.*program inte
         refute [ -e "$marker" ]
     done
     run -127 "$DUENDE" --no-config -- "$loader" reached-static "$marker"
+    assert_output --partial 'a static one would run unlocked'
     run -120 "$DUENDE" --no-config --required --method=preload -- "$loader" "$programs/reached-static" "$marker"
     refute [ -e "$marker" ]
     # What prints something and exits runs no program.

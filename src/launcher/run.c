@@ -127,6 +127,10 @@ static void print_warnings(struct request *request, const struct facts *facts,
 		remedy_describe(request, facts, plan, place_find(), &failure);
 		message_failure_as_warning(&failure);
 		request->quiet = true; /* one warning is enough: the helper gives none */
+	} else if (plan->action == ACTION_INJECT && facts->expect_unknown) {
+		message_warning("%s is a dynamic loader, and which program it will run cannot be "
+				"told: a static one would run unlocked",
+				facts->target.program);
 	}
 }
 

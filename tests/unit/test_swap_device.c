@@ -330,11 +330,11 @@ static void a_reserve_is_not_left_to_the_tracer(void **state)
 	plan_make(&request, &facts, &plan);
 	assert_int_equal(plan.action, ACTION_PRELOAD);
 	assert_true(plan.reserve);
-	request.expect = "/usr/bin/daemon";
+	strcpy(facts.expect, "/usr/bin/daemon");
 	plan_make(&request, &facts, &plan);
 	assert_int_equal(plan.action, ACTION_REFUSE);
 	assert_string_equal(cause_name(plan.cause), "reserve");
-	request.expect = NULL;
+	facts.expect[0] = '\0';
 	facts.privileges.real_user = 1000;
 	plan_make(&request, &facts, &plan);
 	assert_int_equal(plan.action, ACTION_REFUSE);
