@@ -452,3 +452,21 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
     assert_output --partial 'not locked'
     assert_equal "$(grep -c /proc/self/smaps "$scratch/trace")" 2
 }
+
+@test "a constructor that forks and leaves main() to the child: it runs locked there, or not at all" {
+    requires c_compiler
+    local option
+    gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
+    export EARLY=fork LD_PRELOAD=$scratch/early.so
+    for option in --children=forked --children=none --children=all --method=inject --lock=startup; do
+        run -0 "$DUENDE" --no-config --quiet --required "$option" -- grep -c -E '^VmLck:\s+[0-9]{4,} kB' /proc/self/status
+        assert_output 1
+    done
+    # The parent has ended by then, with its own status.
+    run -0 setpriv --bounding-set=-ipc_lock "$DUENDE" --no-config --required --memlock=1M -- touch "$scratch/ran"
+    assert_output --partial 'memory not locked'
+    refute [ -e "$scratch/ran" ]
+    # What a constructor's child executes is a program of its own.
+    EARLY=spawn run -0 "$DUENDE" --no-config --quiet --required -- true
+    assert_line --regexp '^VmLck:\s+0 kB'
+}

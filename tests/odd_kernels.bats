@@ -61,7 +61,7 @@ locked() {
     options+=(--required)
     for way in "${ways[@]}"; do
         launch "$way"
-        [[ $status -eq 0 && $output =~ ^[0-9]+\ L$ ]] || wrong "$way"
+        [[ $status -eq 0 && $output =~ ^-?[0-9]+\ L$ ]] || wrong "$way"
     done
 }
 
@@ -128,6 +128,18 @@ print(answer(319, b"x", 0), answer(435, 0, 0), answer(151, 7), answer(151, 3), a
             options=()
             locked
         done
+    done
+}
+
+@test "getpid is refused by a filter: the helper knows its process all the same, and the tracer gives up" {
+    local answer
+
+    for answer in ENOSYS EPERM; do
+        place=("$folder/old-kernel" "getpid=$answer" --)
+        ways=("--method=preload locked")
+        locked
+        ways=("--method=inject locked-static" "--method=inject locked")
+        refused
     done
 }
 

@@ -94,6 +94,14 @@ static void remove_own_preload(const char *own, size_t length)
 	setenv("LD_PRELOAD", value, 1);
 }
 
+/* A seccomp filter that came with the chain may refuse getpid(2). */
+static bool is_this_process(unsigned process)
+{
+	pid_t present = getpid();
+
+	return present < 0 || (unsigned)present == process;
+}
+
 bool environment_remove_enclosing_request(struct enclosing_request *enclosing)
 {
 	const char *value = getenv(CONTRACT_VARIABLE);
@@ -105,11 +113,11 @@ bool environment_remove_enclosing_request(struct enclosing_request *enclosing)
 	/* FLAGS bit 0 and PID are where they are in every version. */
 	if (sscanf(value, "%x:%8x:%x:", &parsed.version, &parsed.flags, &parsed.process) == 3 &&
 	    parsed.version != CONTRACT_VERSION) {
-		is_own = parsed.process == (unsigned)getpid();
+		is_own = is_this_process(parsed.process);
 		enclosing->flags = parsed.flags & CONTRACT_REQUIRED;
 	}
 	if (parse_request(value, &parsed)) {
-		is_own = parsed.process == (unsigned)getpid();
+		is_own = is_this_process(parsed.process);
 		*enclosing = (struct enclosing_request){parsed.flags, parsed.timeout,
 							parsed.reserve_kib};
 		remove_own_preload(parsed.text, parsed.preload_length);
@@ -182,6 +190,9 @@ static unsigned contract_flags(const struct request *request, const struct facts
 	flags |= plan->keep_capability ? CONTRACT_AMBIENT : 0;
 	flags |= plan->arm_backstop ? CONTRACT_BACKSTOP : 0;
 	flags |= plan->action == ACTION_PRELOAD ? CONTRACT_FIRST_IMAGE : 0;
+	flags |= plan->action == ACTION_PRELOAD || facts->target.kind == TARGET_DYNAMIC
+			 ? CONTRACT_UNSEEN
+			 : 0;
 	flags |= request->method == METHOD_PRELOAD ? CONTRACT_PRELOAD_ONLY : 0;
 	flags |= facts->expect[0] != '\0' ? CONTRACT_NO_GUARD : 0;
 	flags |= request->swap_device ? CONTRACT_SWAP_DEVICE : 0;

@@ -337,6 +337,17 @@ static int is_secure_execution(void)
 	return getauxval != NULL && getauxval(AUXILIARY_SECURE) != 0;
 }
 
+/* A constructor of a library has forked, and what goes on to main() is the child. What it executes instead is another file, or
+ * has another helper's turn behind it. The timer is not inherited (fork(2)). */
+static void adopt_fork(struct request *request)
+{
+	if (request->own || !(request->flags & CONTRACT_UNSEEN) || !is_inspected_file(request))
+		return;
+	request->own = 1;
+	request->flags &= ~(unsigned)(CONTRACT_BACKSTOP | CONTRACT_FIRST_IMAGE);
+	request->start = process_stat_field(STAT_START_TIME);
+}
+
 __attribute__((constructor)) static void before_main(void)
 {
 	struct request request;
@@ -359,6 +370,7 @@ __attribute__((constructor)) static void before_main(void)
 		refuse(&request, "launcher and helper are of different versions");
 		return;
 	}
+	adopt_fork(&request);
 	if (!request.own && !(request.flags & CONTRACT_CHILDREN_ALL)) {
 		request_remove(__environ, &request);
 		return;
@@ -381,8 +393,8 @@ __attribute__((constructor)) static void before_main(void)
 	report_lock(&outcome, &request);
 	if (!outcome.locked || outcome.partial)
 		flags |= CONTRACT_QUIET;
-	request_write_flags(&request,
-			    flags & ~(unsigned)(CONTRACT_BACKSTOP | CONTRACT_FIRST_IMAGE));
+	request_write_flags(&request, flags & ~(unsigned)(CONTRACT_BACKSTOP | CONTRACT_FIRST_IMAGE |
+							  CONTRACT_UNSEEN));
 	if (!(flags & CONTRACT_NO_GUARD) && exec_guard_install(&request) < 0)
 		lack_guard(&request);
 }

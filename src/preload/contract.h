@@ -63,6 +63,8 @@ enum contract_flag {
 	CONTRACT_SWAP_DEVICE = 1 << 13, /* every image is an I/O flusher, or does not run */
 	CONTRACT_REALTIME = 1 << 14,	/* and real-time */
 	CONTRACT_HOLD = 1 << 15,	/* calls that would undo the lock have no effect */
+	CONTRACT_UNSEEN =
+		1 << 16, /* no helper has run yet: a child of a constructor's fork is COMMAND */
 };
 
 #endif

@@ -53,17 +53,33 @@ number process_stat_field(unsigned wanted)
 	return value;
 }
 
+int is_in_time_namespace(void)
+{
+	const number initial = 0xeffffffa; /* PROC_TIME_INIT_INO, linux/proc_ns.h */
+	union {
+		char bytes[STAT_LENGTH];
+		number numbers[STAT_LENGTH / 8];
+	} status = {{0}};
+
+	return CALL4(NR_STAT, AT_CURRENT_DIRECTORY, "/proc/self/ns/time", &status, 0) == 0 &&
+	       status.numbers[STAT_INODE / 8] != initial;
+}
+
 /* A process ID alone could be one that was used again for a descendant which inherited the variable
  * through a static program. Without /proc nothing can be excluded, and the lock will refuse. */
 static int is_own(struct request *request, number process, number parent, number start)
 {
-	if ((number)CALL0(NR_GETPID) != process)
+	long present = CALL0(NR_GETPID);
+
+	request->start = 0;
+	/* A seccomp filter may refuse the call. */
+	if (present >= 0 && (number)present != process)
 		return 0;
 	request->start = process_stat_field(STAT_START_TIME);
 	if (request->start == 0 || request->start == start)
 		return 1;
 	/* Process 1 of a new PID namespace has no parent that could be compared. */
-	return parent > 1 && (number)CALL0(NR_GETPPID) == parent;
+	return (parent > 1 && (number)CALL0(NR_GETPPID) == parent) || is_in_time_namespace();
 }
 
 static char *find_variable(char **environment)

@@ -88,6 +88,8 @@ hidden int request_read_original(struct request *request);
 /* A field of /proc/self/stat, numbered as in proc_pid_stat(5); 0: it could not be read. */
 enum { STAT_FLAGS = 9, STAT_START_TIME = 22, STAT_PRIORITY = 40, STAT_POLICY = 41 };
 hidden number process_stat_field(unsigned wanted);
+/* Whether start times may have been shifted meanwhile (time_namespaces(7)), so that they tell nothing. */
+hidden int is_in_time_namespace(void);
 /* Writes other flags over those in the environment, for the next image of the chain. */
 hidden void request_write_flags(struct request *request, unsigned flags);
 /* Removes the request and what the launcher put into LD_PRELOAD from the environment. */
