@@ -236,6 +236,48 @@ loader_of() { LC_ALL=C readelf --program-headers "$1" | sed -n 's/.*program inte
     finish
 }
 
+@test "glibc's loader maps what has no loader of its own but needs libraries: it is locked, and its status is its own" {
+    echo 'int main(void) { return 37; }' | gcc -x c - -Wl,--no-dynamic-linker -o "$scratch/no-interpreter"
+    run -37 "$DUENDE" --no-config --required -- "$(loader_of "$reached")" "$scratch/no-interpreter"
+}
+
+lacking_time_namespaces() { unshare --time true 2>/dev/null || echo "no time namespace can be made"; }
+
+# There the start time of a process is another one.
+@test "a chain that enters a time namespace: the last program is locked" {
+    requires time_namespaces
+    local sleeper
+
+    start --output sleeper unshare --time --boottime 100000 sleep 100
+    sleeper=$pid
+    wait_for_program "$sleeper" sleep
+    ends_locked nsenter --time="/proc/$sleeper/ns/time"
+    ends_locked_in "$programs/reached-static" nsenter --time="/proc/$sleeper/ns/time"
+    ends_locked env -i nsenter --time="/proc/$sleeper/ns/time" env -i
+    # Process 1 has no parent that could be compared.
+    exec 8<"/proc/$sleeper/ns/time"
+    run -0 unshare --fork --pid --mount-proc "$DUENDE" --no-config --quiet --required -- \
+        nsenter --time=/proc/self/fd/8 grep -c -E '^VmLck:\s+[0-9]{4,} kB' /proc/self/status
+    assert_output 1
+}
+
+@test "musl's loader drops a helper that RLIMIT_AS leaves no room for: the program is locked by the tracer" {
+    requires musl
+    local limit=(prlimit --as=1073741824)
+
+    run -0 "${limit[@]}" "$DUENDE" --no-config --dry-run --required -- "$programs/reached-musl"
+    assert_line --regexp '^action +inject$'
+    run -120 "${limit[@]}" "$DUENDE" --no-config --required --method=preload -- "$programs/reached-musl" "$marker"
+    assert_output --partial 'RLIMIT_AS is finite'
+    refute [ -e "$marker" ]
+    start "${limit[@]}" "$DUENDE" --no-config --required -- "$programs/reached-musl" "$marker" wait
+    wait_for 10 is_marked_or_ended
+    assert_locked "$pid"
+    finish
+    run -0 "${limit[@]}" "$DUENDE" --no-config --dry-run --required -- "$reached"
+    assert_line --regexp '^action +preload$'
+}
+
 @test "a loader whose program nobody can tell: not run under --required, run without" {
     local loader chain
 

@@ -102,9 +102,10 @@ static void find_loaded_program(const struct request *request,
 {
 	static struct target target; /* the stack may be small (RLIMIT_STACK) */
 	const char *program;
-	enum loaded loaded = facts->target.script_depth > 0
-				     ? LOADED_UNKNOWN
-				     : loaded_find(request->command + 1, &program);
+	enum loaded loaded =
+		facts->target.script_depth > 0
+			? LOADED_UNKNOWN
+			: loaded_find(request->command + (request->command[0] != NULL), &program);
 
 	if (loaded == LOADED_NOTHING)
 		return;
@@ -113,7 +114,8 @@ static void find_loaded_program(const struct request *request,
 		return;
 	target_inspect(program, NULL, credentials, &target);
 	if (target.kind == TARGET_DYNAMIC ||
-	    (target.kind == TARGET_STATIC && realpath(program, facts->expect) != NULL))
+	    (target.kind == TARGET_STATIC &&
+	     (target.elf.needs_libraries || realpath(program, facts->expect) != NULL)))
 		facts->expect_unknown = false;
 	else
 		facts->expect[0] = '\0';
@@ -156,6 +158,16 @@ static enum abi helper_abi(const struct target *target)
 	return is_known ? target->elf.abi : abi_native();
 }
 
+/* musl's loader goes on without a word if it cannot map the helper. */
+static bool may_lack_address_space(const struct target *target)
+{
+	struct rlimit limit;
+
+	return target->kind == TARGET_DYNAMIC &&
+	       strstr(target->elf.interpreter, "/ld-musl-") != NULL &&
+	       (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY);
+}
+
 /* All that matters where COMMAND is executed. */
 static void gather_for_launch(const struct request *request, struct facts *facts)
 {
@@ -172,6 +184,7 @@ static void gather_for_launch(const struct request *request, struct facts *facts
 			 facts->privileges.effective_user == 0 || facts->privileges.elevated,
 			 facts->privileges.user_namespace, &facts->helper);
 	facts->inject_available = may_trace(&facts->target);
+	facts->address_space_limited = may_lack_address_space(&facts->target);
 	if (request->swap_device && !request->guard)
 		gather_memory(request, facts);
 }

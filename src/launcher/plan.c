@@ -176,6 +176,8 @@ static enum cause preload_cause(const struct facts *facts)
 		return CAUSE_UNKNOWN_LOADER;
 	if (facts->security_module_may_scrub)
 		return CAUSE_SECURITY_MODULE;
+	if (facts->address_space_limited)
+		return CAUSE_ADDRESS_SPACE;
 	return facts->helper.state == HELPER_USABLE ? CAUSE_NONE : CAUSE_HELPER;
 }
 

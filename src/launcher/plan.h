@@ -30,8 +30,9 @@ struct facts {
 	bool security_module_may_scrub;
 	struct helper_file helper; /* for the target's ABI */
 	bool inject_available;	   /* this build has a tracer for the target's ABI */
-	bool has_identity;	   /* --user */
-	uid_t user;		   /* of --user */
+	bool address_space_limited; /* finite RLIMIT_AS, and a loader that drops in silence what finds no room */
+	bool has_identity; /* --user */
+	uid_t user;	   /* of --user */
 	/* With --swap-device alone. */
 	struct cgroup_limit memory_high, memory_max;
 	uint64_t needed_memory; /* bytes that COMMAND takes before its main(), 0: not known */
@@ -69,8 +70,9 @@ enum cause {
 	CAUSE_UNKNOWN_FORMAT,
 	CAUSE_UNKNOWN_LOADER,
 	CAUSE_SECURITY_MODULE,
+	CAUSE_ADDRESS_SPACE,  /* see facts.address_space_limited */
 	CAUSE_LOADED_PROGRAM, /* COMMAND is a loader, and what it runs is not known */
-	CAUSE_HELPER, /* see facts.helper.state */
+	CAUSE_HELPER,	      /* see facts.helper.state */
 	CAUSE_NO_PROC,
 	CAUSE_LIMIT_UNKNOWN, /* prlimit(2) is refused */
 	/* what a daemon behind a swap device must not have */

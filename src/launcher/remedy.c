@@ -29,6 +29,7 @@ const char *cause_name(enum cause cause)
 		[CAUSE_UNREADABLE] = "unreadable",
 		[CAUSE_UNKNOWN_FORMAT] = "unknown-format",
 		[CAUSE_UNKNOWN_LOADER] = "unknown-loader",
+		[CAUSE_ADDRESS_SPACE] = "address-space",
 		[CAUSE_LOADED_PROGRAM] = "loaded-program",
 		[CAUSE_SECURITY_MODULE] = "security-module",
 		[CAUSE_HELPER] = "helper",
@@ -396,6 +397,9 @@ static const char *reach_cause_text(const struct facts *facts, enum cause cause)
 		return "it is neither ELF nor a #! script";
 	case CAUSE_UNKNOWN_LOADER:
 		return "its program interpreter is not one of glibc or musl";
+	case CAUSE_ADDRESS_SPACE:
+		return "RLIMIT_AS is finite, and musl's loader drops a helper that finds no room "
+		       "without an error";
 	case CAUSE_LOADED_PROGRAM:
 		return "it is a dynamic loader, and which program it will run cannot be told from "
 		       "its arguments; a static one it would execute, and the lock would be gone";
@@ -434,6 +438,7 @@ static const char *reach_remedy(const struct facts *facts, enum cause cause)
 	case CAUSE_STATIC:
 	case CAUSE_UNKNOWN_LOADER:
 	case CAUSE_SECURITY_MODULE:
+	case CAUSE_ADDRESS_SPACE:
 		return facts->inject_available ? "leave out --method=preload"
 					       : "use a dynamically linked build of it";
 	default:

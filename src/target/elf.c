@@ -473,6 +473,7 @@ static int names_read(const struct image *image, const struct segment *segment,
 	struct strings strings;
 	int error = dynamic_read(image, segment, &dynamic);
 
+	facts->needs_libraries = dynamic.needed_count > 0;
 	if (error != 0 || (dynamic.needed_count == 0 && !dynamic.has_own_name))
 		return error;
 	error = strings_find(image, &dynamic, &strings);

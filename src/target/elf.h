@@ -30,6 +30,7 @@ struct elf_facts {
 	char sanitizer_runtime[ELF_NAME_LENGTH];
 	/* A library in DT_NEEDED that brings a malloc(3) of its own (libjemalloc.so.2, …); empty if none. */
 	char other_allocator[ELF_NAME_LENGTH];
+	bool needs_libraries; /* DT_NEEDED is there */
 	bool is_glibc_loader; /* DT_SONAME is that of glibc's dynamic loader */
 	/* Version in the helper's note (see preload/contract.h); 0 if there is none. */
 	uint32_t contract_version;

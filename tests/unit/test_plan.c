@@ -376,6 +376,11 @@ static void set_confined(struct facts *facts)
 	facts->security_module_may_scrub = true;
 }
 
+static void set_address_space_limited(struct facts *facts)
+{
+	facts->address_space_limited = true;
+}
+
 static void set_helper_missing(struct facts *facts)
 {
 	facts->helper.state = HELPER_MISSING;
@@ -396,6 +401,7 @@ static const struct {
 	{set_unknown_format, CAUSE_UNKNOWN_FORMAT, false},
 	{set_unknown_loader, CAUSE_UNKNOWN_LOADER, false},
 	{set_confined, CAUSE_SECURITY_MODULE, false},
+	{set_address_space_limited, CAUSE_ADDRESS_SPACE, false},
 	{set_helper_missing, CAUSE_HELPER, false},
 };
 
