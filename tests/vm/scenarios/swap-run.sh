@@ -7,7 +7,7 @@
 # Daemons: those of guest/swap-daemons.sh; for ublk see swap-run-ublk.
 #
 # needs-launcher: yes
-# needs-program: losetup nbd-client nbd-server nbdfuse nbdkit
+# needs-program: chrt losetup nbd-client nbd-server nbdfuse nbdkit nice
 # needs-file: /usr/lib/*/nbdkit/plugins/nbdkit-memory-plugin.so
 # needs-file: /usr/lib/*/nbdkit/plugins/nbdkit-file-plugin.so
 # needs-source: nbd-static swap-monitor swap-pressure
