@@ -455,6 +455,7 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
 
 @test "a constructor that forks and leaves main() to the child: it runs locked there, or not at all" {
     requires c_compiler
+    requires busybox
     local option
     gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
     export EARLY=fork LD_PRELOAD=$scratch/early.so
@@ -462,11 +463,23 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
         run -0 "$DUENDE" --no-config --quiet --required "$option" -- grep -c -E '^VmLck:\s+[0-9]{4,} kB' /proc/self/status
         assert_output 1
     done
-    # The parent has ended by then, with its own status.
+    # A chain behind it, a static end, and the lock not required. The status is the parent's, which says nothing.
+    for option in --required --lock=full; do
+        run "$DUENDE" --no-config --quiet "$option" -- sh -c \
+            'exec env -i grep -c -E "^VmLck:[[:space:]]+[0-9]{4,} kB" /proc/self/status'
+        assert_output 1
+        run "$DUENDE" --no-config --quiet "$option" -- sh -c 'exec "$0" grep -c -E "^VmLck:\s+[0-9]{3,} kB" /proc/self/status' \
+            "$(command -v busybox)"
+        assert_output 1
+    done
     run -0 setpriv --bounding-set=-ipc_lock "$DUENDE" --no-config --required --memlock=1M -- touch "$scratch/ran"
     assert_output --partial 'memory not locked'
     refute [ -e "$scratch/ran" ]
     # What a constructor's child executes is a program of its own.
     EARLY=spawn run -0 "$DUENDE" --no-config --quiet --required -- true
     assert_line --regexp '^VmLck:\s+0 kB'
+    # Also if it is the same file: system(3) executes sh.
+    EARLY=spawn run -0 "$DUENDE" --no-config --quiet --required -- sh -c :
+    assert_line --regexp '^VmLck:\s+0 kB'
+    assert_line --regexp '^VmPin:'
 }

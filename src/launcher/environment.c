@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char preload_separators[] = " :";
@@ -54,7 +55,7 @@ static bool parse_request(const char *value, struct parsed_request *parsed)
 {
 	int consumed = 0;
 
-	if (sscanf(value, "%x:%8x:%x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%x:%" SCNx64 ":%x:%x:%n",
+	if (sscanf(value, "%x:%8x:%x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%*x:%x:%" SCNx64 ":%x:%x:%n",
 		   &parsed->version, &parsed->flags, &parsed->process, &parsed->timeout,
 		   &parsed->reserve_kib, &parsed->preload_length, &parsed->launcher_length,
 		   &consumed) != 7 ||
@@ -99,7 +100,7 @@ static bool is_this_process(unsigned process)
 {
 	pid_t present = getpid();
 
-	return present < 0 || (unsigned)present == process;
+	return present <= 0 || (unsigned)present == process;
 }
 
 bool environment_remove_enclosing_request(struct enclosing_request *enclosing)
@@ -174,8 +175,7 @@ static char *own_preload(const struct facts *facts, const char *value)
 	return written < 0 ? NULL : own;
 }
 
-static unsigned contract_flags(const struct request *request, const struct facts *facts,
-			       const struct plan *plan)
+static unsigned contract_flags(const struct request *request, const struct plan *plan)
 {
 	unsigned flags = 0;
 
@@ -190,11 +190,10 @@ static unsigned contract_flags(const struct request *request, const struct facts
 	flags |= plan->keep_capability ? CONTRACT_AMBIENT : 0;
 	flags |= plan->arm_backstop ? CONTRACT_BACKSTOP : 0;
 	flags |= plan->action == ACTION_PRELOAD ? CONTRACT_FIRST_IMAGE : 0;
-	flags |= plan->action == ACTION_PRELOAD || facts->target.kind == TARGET_DYNAMIC
-			 ? CONTRACT_UNSEEN
-			 : 0;
+	flags |= plan->helper_in_command ? CONTRACT_UNSEEN : 0;
 	flags |= request->method == METHOD_PRELOAD ? CONTRACT_PRELOAD_ONLY : 0;
-	flags |= facts->expect[0] != '\0' ? CONTRACT_NO_GUARD : 0;
+	/* A loader that is COMMAND executes before any helper runs: what comes behind its program wants the guard. */
+	flags |= request->expect != NULL ? CONTRACT_NO_GUARD : 0;
 	flags |= request->swap_device ? CONTRACT_SWAP_DEVICE : 0;
 	flags |= plan->hold ? CONTRACT_HOLD : 0;
 	flags |= request->swap_device && (request->realtime || request->realtime_inherited)
@@ -217,6 +216,14 @@ static int read_start_time(uint64_t *start_time)
 	ssize_t length = procfs_read("/proc/self/stat", text, sizeof(text));
 
 	return length < 0 ? (int)length : procfs_stat_start_time(text, start_time);
+}
+
+/* TIME of the contract; 0 before Linux 5.6 (time_namespaces(7)). */
+static uint64_t time_namespace(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/time", &status) == 0 ? status.st_ino : 0;
 }
 
 /* A caller may hand over the variable twice: loaders take the last one, setenv(3) would change the first.
@@ -257,13 +264,14 @@ int environment_add_request(const struct request *request, const struct facts *f
 	*call = "malloc";
 	if (preload == NULL ||
 	    asprintf(&text,
-		     "%x:%08x:%x:%x:%" PRIx64 ":%" PRIx64 ":%" PRIx64
+		     "%x:%08x:%08x:%x:%016" PRIx64 ":%" PRIx64 ":%" PRIx64 ":%" PRIx64
 		     ":%lx:%lx:%lx:%lx:%lx:%" PRIx64 ":%zx:%zx:%s%s%s",
-		     CONTRACT_VERSION, contract_flags(request, facts, plan), (unsigned)getpid(),
-		     (unsigned)getppid(), start_time, (uint64_t)facts->target.device,
-		     (uint64_t)facts->target.inode, (unsigned long)timer->expiry.tv_sec,
-		     (unsigned long)timer->expiry.tv_nsec, (unsigned long)timer->interval.tv_sec,
-		     (unsigned long)timer->interval.tv_usec, (unsigned long)request->lock_timeout,
+		     CONTRACT_VERSION, contract_flags(request, plan), (unsigned)getpid(),
+		     (unsigned)getppid(), start_time, time_namespace(),
+		     (uint64_t)facts->target.device, (uint64_t)facts->target.inode,
+		     (unsigned long)timer->expiry.tv_sec, (unsigned long)timer->expiry.tv_nsec,
+		     (unsigned long)timer->interval.tv_sec, (unsigned long)timer->interval.tv_usec,
+		     (unsigned long)request->lock_timeout,
 		     plan->reserve ? request->reserve >> 10 : 0, strlen(own), strlen(launcher), own,
 		     launcher, remedy) < 0)
 		return -ENOMEM;

@@ -101,6 +101,7 @@ struct plan {
 	bool reserve;		/* tell COMMAND's allocator to hold one */
 	bool hold;		/* the helper stands before calls that would undo the lock */
 	bool probe;		/* lock the launcher itself first */
+	bool helper_in_command; /* it will run in COMMAND itself */
 	bool request_for_chain; /* inject: the preload request goes along for later dynamic images
 				 */
 };

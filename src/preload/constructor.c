@@ -28,6 +28,7 @@ static void add_program_name(struct message *message)
 	struct reader reader;
 	char bytes[NAME_LENGTH];
 	char *line;
+	long process = CALL0(NR_GETPID); /* a seccomp filter may refuse it */
 
 	if (reader_open(&reader, "/proc/self/comm", bytes, sizeof(bytes)) == 0 &&
 	    reader_line(&reader, &line) == 1)
@@ -35,9 +36,12 @@ static void add_program_name(struct message *message)
 	else
 		message_add(message, "COMMAND");
 	reader_close(&reader);
-	message_add(message, "[");
-	message_add_number(message, (number)CALL0(NR_GETPID));
-	message_add(message, "]: ");
+	if (process >= 0) {
+		message_add(message, "[");
+		message_add_number(message, (number)process);
+		message_add(message, "]");
+	}
+	message_add(message, ": ");
 }
 
 static void begin_message(struct message *message, const char *start)
@@ -337,15 +341,17 @@ static int is_secure_execution(void)
 	return getauxval != NULL && getauxval(AUXILIARY_SECURE) != 0;
 }
 
-/* A constructor of a library has forked, and what goes on to main() is the child. What it executes instead is another file, or
- * has another helper's turn behind it. The timer is not inherited (fork(2)). */
+/* A constructor of a library has forked, and the child goes on to main(). What was executed meanwhile is another program, be it
+ * from the same file: execve(2) clears PF_FORKNOEXEC (linux/sched.h). The timer is not inherited (fork(2)). */
 static void adopt_fork(struct request *request)
 {
-	if (request->own || !(request->flags & CONTRACT_UNSEEN) || !is_inspected_file(request))
+	enum { FORKED_WITHOUT_EXEC = 0x40 };
+
+	if (request->own || !(request->flags & CONTRACT_UNSEEN) || !is_inspected_file(request) ||
+	    !(process_stat_field(STAT_FLAGS) & FORKED_WITHOUT_EXEC))
 		return;
-	request->own = 1;
+	request_adopt(request);
 	request->flags &= ~(unsigned)(CONTRACT_BACKSTOP | CONTRACT_FIRST_IMAGE);
-	request->start = process_stat_field(STAT_START_TIME);
 }
 
 __attribute__((constructor)) static void before_main(void)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* The contract between the launcher and the helper that it preloads: one environment variable.
  *
- *   DUENDE_RUN_REQUEST=VERSION:FLAGS:PID:PARENT:START:DEVICE:INODE:
+ *   DUENDE_RUN_REQUEST=VERSION:FLAGS:PID:PARENT:START:TIME:DEVICE:INODE:
  *                      SECONDS:NANOSECONDS:INTERVAL:MICROSECONDS:TIMEOUT:RESERVE:
  *                      PRELOAD:LAUNCHER:TEXT
  *
- * All numbers are hexadecimal without prefix; FLAGS has exactly eight digits, because the helper
- * writes the flags of the next image of an exec chain over them.
+ * All numbers are hexadecimal without prefix; FLAGS and PID have exactly eight digits, START sixteen,
+ * because the helper writes over them: the flags of the next image of an exec chain, and the identity
+ * of a child that a constructor has forked and that goes on to main().
  *
  *   VERSION   CONTRACT_VERSION
  *   FLAGS     enum contract_flag
@@ -14,7 +15,8 @@
  *   PARENT    its parent at launch, getppid(2)
  *   START     its start time, field 22 of /proc/PID/stat: with PID the identity of a process.
  *             A process whose start time differs because it changed its time namespace
- *             (time_namespaces(7)) is recognised by its parent instead
+ *             (time_namespaces(7)) is recognised by its parent, or by that namespace
+ *   TIME      st_ino of /proc/self/ns/time at launch; 0: not known
  *   DEVICE    st_dev and st_ino of the file that the launcher inspected and that the first image
  *   INODE     must be
  *   SECONDS       CLOCK_MONOTONIC time when an ITIMER_REAL that was pending before the launch
@@ -38,7 +40,7 @@
 #ifndef DUENDE_CONTRACT_H
 #define DUENDE_CONTRACT_H
 
-#define CONTRACT_VERSION 3
+#define CONTRACT_VERSION 4
 #define CONTRACT_VARIABLE "DUENDE_RUN_REQUEST"
 /* Exit status of a process whose main() must not run. */
 #define CONTRACT_EXIT_NOT_LOCKED 120
@@ -63,8 +65,7 @@ enum contract_flag {
 	CONTRACT_SWAP_DEVICE = 1 << 13, /* every image is an I/O flusher, or does not run */
 	CONTRACT_REALTIME = 1 << 14,	/* and real-time */
 	CONTRACT_HOLD = 1 << 15,	/* calls that would undo the lock have no effect */
-	CONTRACT_UNSEEN =
-		1 << 16, /* no helper has run yet: a child of a constructor's fork is COMMAND */
+	CONTRACT_UNSEEN = 1 << 16, /* no helper has run yet, and one will, in COMMAND or its fork */
 };
 
 #endif

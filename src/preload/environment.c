@@ -2,6 +2,9 @@
 /* The request in the environment: reading it, and leaving no trace of it in other programs. */
 #include "helper.h"
 
+/* contract.h */
+enum { FLAG_DIGITS = 8, PROCESS_DIGITS = 8, START_DIGITS = 16 };
+
 static const char variable_start[] = CONTRACT_VARIABLE "=";
 static const char preload_start[] = "LD_PRELOAD=";
 
@@ -53,16 +56,16 @@ number process_stat_field(unsigned wanted)
 	return value;
 }
 
-int is_in_time_namespace(void)
+int has_left_time_namespace(number launch)
 {
-	const number initial = 0xeffffffa; /* PROC_TIME_INIT_INO, linux/proc_ns.h */
 	union {
 		char bytes[STAT_LENGTH];
 		number numbers[STAT_LENGTH / 8];
 	} status = {{0}};
 
-	return CALL4(NR_STAT, AT_CURRENT_DIRECTORY, "/proc/self/ns/time", &status, 0) == 0 &&
-	       status.numbers[STAT_INODE / 8] != initial;
+	return launch != 0 &&
+	       CALL4(NR_STAT, AT_CURRENT_DIRECTORY, "/proc/self/ns/time", &status, 0) == 0 &&
+	       status.numbers[STAT_INODE / 8] != launch;
 }
 
 /* A process ID alone could be one that was used again for a descendant which inherited the variable
@@ -72,14 +75,15 @@ static int is_own(struct request *request, number process, number parent, number
 	long present = CALL0(NR_GETPID);
 
 	request->start = 0;
-	/* A seccomp filter may refuse the call. */
-	if (present >= 0 && (number)present != process)
+	/* A seccomp filter may refuse the call, or answer in its place. */
+	if (present > 0 && (number)present != process)
 		return 0;
 	request->start = process_stat_field(STAT_START_TIME);
 	if (request->start == 0 || request->start == start)
 		return 1;
 	/* Process 1 of a new PID namespace has no parent that could be compared. */
-	return (parent > 1 && (number)CALL0(NR_GETPPID) == parent) || is_in_time_namespace();
+	return (parent > 1 && (number)CALL0(NR_GETPPID) == parent) ||
+	       has_left_time_namespace(request->time_namespace);
 }
 
 static char *find_variable(char **environment)
@@ -95,7 +99,7 @@ int request_read(char **environment, struct request *request)
 	number version, flags, process, parent, start, preload, launcher;
 	char *variable = find_variable(environment);
 	unsigned length;
-	const char *cursor;
+	const char *cursor, *process_end, *start_end;
 
 	if (variable == NULL)
 		return 0;
@@ -103,14 +107,28 @@ int request_read(char **environment, struct request *request)
 	if (!next_field(&cursor, &version))
 		return 0;
 	request->flag_digits = variable + (cursor - variable);
-	if (!next_field(&cursor, &flags) || cursor != request->flag_digits + 9 ||
-	    !next_field(&cursor, &process) || !next_field(&cursor, &parent) ||
-	    !next_field(&cursor, &start))
+	if (!next_field(&cursor, &flags) || cursor != request->flag_digits + FLAG_DIGITS + 1)
+		return 0;
+	request->process_digits = variable + (cursor - variable);
+	if (!next_field(&cursor, &process))
+		return 0;
+	process_end = cursor;
+	if (!next_field(&cursor, &parent))
+		return 0;
+	request->start_digits = variable + (cursor - variable);
+	if (!next_field(&cursor, &start))
+		return 0;
+	start_end = cursor;
+	request->time_namespace = 0;
+	if (version == CONTRACT_VERSION && !next_field(&cursor, &request->time_namespace))
 		return 0;
 	request->flags = (unsigned)flags;
 	request->own = is_own(request, process, parent, start);
 	if (version != CONTRACT_VERSION)
 		return -1;
+	if (process_end != request->process_digits + PROCESS_DIGITS + 1 ||
+	    start_end != request->start_digits + START_DIGITS + 1)
+		return 0;
 	if (!next_field(&cursor, &request->device) || !next_field(&cursor, &request->inode) ||
 	    !next_time(&cursor, &request->alarm_seconds) ||
 	    !next_time(&cursor, &request->alarm_nanoseconds) ||
@@ -149,13 +167,26 @@ int request_read_original(struct request *request)
 	return found;
 }
 
+static void write_digits(char *digits, unsigned count, number value)
+{
+	while (count-- > 0) {
+		digits[count] = "0123456789abcdef"[value & 15];
+		value >>= 4;
+	}
+}
+
 void request_write_flags(struct request *request, unsigned flags)
 {
 	request->flags = flags;
-	for (int digit = 7; digit >= 0; digit--) {
-		request->flag_digits[digit] = "0123456789abcdef"[flags & 15];
-		flags >>= 4;
-	}
+	write_digits(request->flag_digits, FLAG_DIGITS, flags);
+}
+
+void request_adopt(struct request *request)
+{
+	request->own = 1;
+	request->start = process_stat_field(STAT_START_TIME);
+	write_digits(request->process_digits, PROCESS_DIGITS, (number)CALL0(NR_GETPID));
+	write_digits(request->start_digits, START_DIGITS, request->start);
 }
 
 static void erase(char *from, char *to)

@@ -78,8 +78,9 @@ struct file_identity {
  * path. */
 static char guard_request[GUARD_MAXIMUM];
 static const char *guard_launcher;
-static long guard_process; /* 0: no guard */
-static number guard_start;
+static int guard_installed;
+static long guard_process;
+static number guard_start, guard_time_namespace;
 static int guard_required, guard_quiet;
 /* Where the launcher was, to recognise another file at its path after chroot(2). */
 static struct file_identity guard_root, guard_file, guard_standard_error;
@@ -107,19 +108,20 @@ static int is_guarded(void)
 	long process;
 	number now;
 
-	if (guard_process == 0)
+	if (!guard_installed)
 		return 0;
 	process = CALL0(NR_GETPID);
-	/* A seccomp filter may refuse the call. */
-	if (process >= 0 && guard_process >= 0 && process != guard_process)
+	/* A seccomp filter may refuse the call, or answer in its place. */
+	if (process > 0 && guard_process > 0 && process != guard_process)
 		return 0;
 	now = process_stat_field(STAT_START_TIME);
-	return now == 0 || guard_start == 0 || now == guard_start || is_in_time_namespace();
+	return now == 0 || guard_start == 0 || now == guard_start ||
+	       has_left_time_namespace(guard_time_namespace);
 }
 
 void exec_guard_remove(void)
 {
-	guard_process = 0;
+	guard_installed = 0;
 }
 
 /* --- what the kernel would refuse ------------------------------------------------------------------ */
@@ -817,9 +819,11 @@ int exec_guard_install(const struct request *request)
 	guard_required = (request->flags & CONTRACT_REQUIRED) != 0;
 	guard_quiet = (request->flags & CONTRACT_QUIET) != 0;
 	guard_start = request->start;
+	guard_time_namespace = request->time_namespace;
 	identify(AT_CURRENT_DIRECTORY, "/", &guard_root);
 	identify(AT_CURRENT_DIRECTORY, guard_launcher, &guard_file);
 	identify(STANDARD_ERROR, "", &guard_standard_error);
 	guard_process = CALL0(NR_GETPID);
+	guard_installed = 1;
 	return 0;
 }

@@ -65,10 +65,12 @@ hidden void message_write(struct message *message);
 
 /* The request as the contract defines it. */
 struct request {
-	char *flag_digits; /* in the environment; the flags of later images are written here */
+	/* In the environment; what later images are to read is written here. */
+	char *flag_digits, *process_digits, *start_digits;
 	unsigned flags;
 	int own; /* it is for this process (and not for an ancestor of it) */
 	number start; /* start time of this process, as it is in its time namespace; 0: not known, or not asked for */
+	number time_namespace; /* TIME of contract.h */
 	number device, inode;
 	kernel_time alarm_seconds, alarm_nanoseconds, interval_seconds, interval_microseconds;
 	number reserve_kib, timeout; /* timeout: seconds */
@@ -88,8 +90,11 @@ hidden int request_read_original(struct request *request);
 /* A field of /proc/self/stat, numbered as in proc_pid_stat(5); 0: it could not be read. */
 enum { STAT_FLAGS = 9, STAT_START_TIME = 22, STAT_PRIORITY = 40, STAT_POLICY = 41 };
 hidden number process_stat_field(unsigned wanted);
-/* Whether start times may have been shifted meanwhile (time_namespaces(7)), so that they tell nothing. */
-hidden int is_in_time_namespace(void);
+/* Whether this process is in another time namespace than the launch was (`launch`: TIME of contract.h): start times are shifted
+ * there, and tell nothing (time_namespaces(7)). */
+hidden int has_left_time_namespace(number launch);
+/* Makes the request that of the calling process. */
+hidden void request_adopt(struct request *request);
 /* Writes other flags over those in the environment, for the next image of the chain. */
 hidden void request_write_flags(struct request *request, unsigned flags);
 /* Removes the request and what the launcher put into LD_PRELOAD from the environment. */

@@ -7,7 +7,7 @@
 launch() (
     # Of the version that src/preload/contract.h has.
     version=$(sed -n 's/^#define CONTRACT_VERSION //p' "$top/src/preload/contract.h")
-    printf -v request '%s:%s:%x:%x:0:0:0:0:0:0:0:a:0:%x:9:%s/bin/true' "$version" "$1" "$BASHPID" "$$" ${#helper} "$helper"
+    printf -v request '%s:%s:%08x:%x:0000000000000000:0:0:0:0:0:0:0:a:0:%x:9:%s/bin/true' "$version" "$1" "$BASHPID" "$$" ${#helper} "$helper"
     shift
     exec "$emulator" -L "$sysroot" -E "LD_PRELOAD=$helper" -E "DUENDE_RUN_REQUEST=$request" "$@"
 )
