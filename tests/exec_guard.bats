@@ -207,7 +207,7 @@ lacking_perl() { lacking_commands perl; }
     ends_locked_or_refused "$programs/reached-static" setpriv --no-new-privs
 }
 
-# glibc's loader maps a dynamic program, and executes a static one (since 2.33), which drops the lock.
+# glibc's loader maps a dynamic program, and executes a static one, which drops the lock.
 loader_of() { LC_ALL=C readelf --program-headers "$1" | sed -n 's/.*program interpreter: \(.*\)\]/\1/p'; }
 
 @test "glibc's loader run by hand: the program is locked, a static one that it executes too" {
@@ -241,6 +241,18 @@ loader_of() { LC_ALL=C readelf --program-headers "$1" | sed -n 's/.*program inte
     run -37 "$DUENDE" --no-config --required -- "$(loader_of "$reached")" "$scratch/no-interpreter"
 }
 
+@test "glibc's loader opens what may not be executed, too: it is locked" {
+    install -m 644 "$reached" "$scratch/unexecutable"
+    begin --required -- "$(loader_of "$reached")" "$scratch/unexecutable" "$marker" wait
+    assert_locked "$pid"
+    finish
+}
+
+@test "a chain goes on behind the static program that a loader executes: its end is locked" {
+    requires busybox
+    ends_locked_in "$programs/reached-static" "$(loader_of "$reached")" "$(command -v busybox)" env /bin/sh -c 'exec "$@"' sh
+}
+
 lacking_time_namespaces() { unshare --time true 2>/dev/null || echo "no time namespace can be made"; }
 
 # There the start time of a process is another one.
@@ -259,6 +271,17 @@ lacking_time_namespaces() { unshare --time true 2>/dev/null || echo "no time nam
     run -0 unshare --fork --pid --mount-proc "$DUENDE" --no-config --quiet --required -- \
         nsenter --time=/proc/self/fd/8 grep -c -E '^VmLck:\s+[0-9]{4,} kB' /proc/self/status
     assert_output 1
+    # From there back to the first.
+    exec 8</proc/self/ns/time
+    run -0 unshare --time --boottime 100000 --fork --pid --mount-proc "$DUENDE" --no-config --quiet --required -- \
+        nsenter --time=/proc/self/fd/8 grep -c -E '^VmLck:\s+[0-9]{4,} kB' /proc/self/status
+    assert_output 1
+    # A child there is a stranger, though its process ID is the same.
+    run -0 unshare --time --fork --pid --mount-proc "$DUENDE" --no-config --quiet --required -- python3 -c '
+import subprocess
+print(subprocess.run(["unshare", "--fork", "--pid", "--mount-proc", "grep", "VmLck", "/proc/self/status"],
+    capture_output=True, text=True).stdout.split()[1])'
+    assert_output 0
 }
 
 @test "musl's loader drops a helper that RLIMIT_AS leaves no room for: the program is locked by the tracer" {
@@ -291,7 +314,7 @@ lacking_time_namespaces() { unshare --time true 2>/dev/null || echo "no time nam
         refute [ -e "$marker" ]
     done
     run -127 "$DUENDE" --no-config -- "$loader" reached-static "$marker"
-    assert_output --partial 'a static one would run unlocked'
+    assert_output --partial 'a static program would run unlocked'
     run -120 "$DUENDE" --no-config --required --method=preload -- "$loader" "$programs/reached-static" "$marker"
     refute [ -e "$marker" ]
     # What prints something and exits runs no program.
@@ -920,7 +943,8 @@ children=('fork execve' 'fork execv' 'fork execvp' 'fork execvpe' 'fork execl' '
 @test "--guard by hand is an error: 125 and nothing runs" {
     local request
 
-    for request in '' x 3:00000001:1:1:1:0:0:0:0:0:0:a:0:0:0: "3:00000001:$(printf %x $$):1:1:0:0:0:0:0:0:a:0:0:0:"; do
+    for request in '' x 4:00000001:00000001:1:0000000000000001:0:0:0:0:0:0:0:a:0:0:0: \
+        "4:00000001:$(printf %08x $$):1:0000000000000001:0:0:0:0:0:0:0:a:0:0:0:"; do
         run -125 env DUENDE_RUN_REQUEST="$request" "$DUENDE" --guard -- "$reached" "$marker" 37
         assert_output --partial 'duende-run: --guard'
         refute [ -e "$marker" ]

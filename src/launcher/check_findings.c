@@ -207,15 +207,19 @@ static void find_control_group(const struct check *check, struct verdict *verdic
 
 static void find_method(const struct check *check, struct verdict *verdict)
 {
-	const struct target *target = &check->rehearsal->facts.target;
+	const struct facts *facts = &check->rehearsal->facts;
+	const struct target *target = &facts->target;
+	bool is_followed = facts->expect[0] != '\0';
 
 	if (check->rehearsal->plan.action != ACTION_INJECT || verdict->answer == CHECK_NO)
 		return;
-	if (target->kind == TARGET_STATIC && check->request->children != CHILDREN_NONE)
+	/* What a loader maps has the helper in it. */
+	if (target->kind == TARGET_STATIC && check->request->children != CHILDREN_NONE &&
+	    (is_followed || !target_is_glibc_loader(target)))
 		check_set_remedy(check_add(verdict, "static", SEVERITY_RISK,
 					   "%s is static: the tracer locks it, but it has no fork "
 					   "handler, and children that it forks are not locked",
-					   target->program),
+					   is_followed ? facts->expect : target->program),
 				 "if it forks, use a dynamically linked build of it");
 	if (target->secure_execution)
 		check_add(
@@ -231,10 +235,15 @@ static void find_method(const struct check *check, struct verdict *verdict)
 			  "%s is not a loader of glibc or musl: the tracer locks COMMAND, and "
 			  "children that it forks are not locked",
 			  target->elf.interpreter);
-	if (check->rehearsal->facts.expect[0] != '\0')
+	if (facts->expect_unknown)
+		check_add(verdict, "loaded-program", SEVERITY_RISK,
+			  "%s is a dynamic loader, and what it will run cannot be told: a static "
+			  "program would run unlocked",
+			  target->program);
+	if (is_followed)
 		check_add(verdict, "expect", SEVERITY_NOTE,
 			  "only the launch itself shows whether the chain ends up as %s",
-			  check->rehearsal->facts.expect);
+			  facts->expect);
 }
 
 static void find_forecast(const struct check *check, struct verdict *verdict)

@@ -8,6 +8,7 @@
 #include "target/footprint.h"
 #include "target/loaded.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,39 +96,36 @@ static void inspect_target(const struct request *request,
 
 /* --- where the chain ends --- */
 
-/* What a loader maps is locked with it; what it executes is expected as with --expect. The argument of a loader that a "#!" line
- * names is not in request->command. */
-static void find_loaded_program(const struct request *request,
-				const struct target_credentials *credentials, struct facts *facts)
+/* What a loader maps is locked with it; what it executes is expected as with --expect. It opens the file, whether or not execve(2)
+ * would take it. The argument of a loader that a "#!" line names is not in request->command. */
+static void find_loaded_program(const struct request *request, struct facts *facts)
 {
-	static struct target target; /* the stack may be small (RLIMIT_STACK) */
+	static struct elf_facts elf; /* the stack may be small (RLIMIT_STACK) */
+	cleanup_close int descriptor = -1;
 	const char *program;
 	enum loaded loaded =
 		facts->target.script_depth > 0
 			? LOADED_UNKNOWN
 			: loaded_find(request->command + (request->command[0] != NULL), &program);
 
-	if (loaded == LOADED_NOTHING)
+	facts->expect_unknown = loaded != LOADED_NOTHING;
+	if (loaded != LOADED_PROGRAM)
 		return;
-	facts->expect_unknown = true;
-	if (loaded == LOADED_UNKNOWN)
+	descriptor = open(program, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (descriptor < 0 || elf_read(descriptor, &elf) != 0)
 		return;
-	target_inspect(program, NULL, credentials, &target);
-	if (target.kind == TARGET_DYNAMIC ||
-	    (target.kind == TARGET_STATIC &&
-	     (target.elf.needs_libraries || realpath(program, facts->expect) != NULL)))
+	if (elf.has_interpreter || elf.needs_libraries || realpath(program, facts->expect) != NULL)
 		facts->expect_unknown = false;
 	else
 		facts->expect[0] = '\0';
 }
 
-static void find_expected(const struct request *request,
-			  const struct target_credentials *credentials, struct facts *facts)
+static void find_expected(const struct request *request, struct facts *facts)
 {
 	if (request->expect != NULL)
 		strncpy(facts->expect, request->expect, sizeof(facts->expect) - 1);
 	else if (request->method != METHOD_PRELOAD && target_is_glibc_loader(&facts->target))
-		find_loaded_program(request, credentials, facts);
+		find_loaded_program(request, facts);
 }
 
 /* --- behind a swap device --- */
@@ -158,7 +156,7 @@ static enum abi helper_abi(const struct target *target)
 	return is_known ? target->elf.abi : abi_native();
 }
 
-/* musl's loader goes on without a word if it cannot map the helper. */
+/* musl's loader goes on without a word if it cannot map the helper; glibc's could not map the libc either. */
 static bool may_lack_address_space(const struct target *target)
 {
 	struct rlimit limit;
@@ -207,7 +205,7 @@ void facts_gather(const struct request *request, const struct identity *identity
 	/* An error may have passed when execve(2) looks. */
 	if (!request->required && facts->target.exec_error != 0)
 		inspect_target(request, &credentials, &facts->target);
-	find_expected(request, &credentials, facts);
+	find_expected(request, facts);
 	if (facts->target.kind != TARGET_ABSENT)
 		gather_for_launch(request, facts);
 }

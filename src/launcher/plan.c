@@ -197,10 +197,21 @@ static bool follows_chain(const struct facts *facts)
 	return facts->expect[0] != '\0';
 }
 
+/* Why not even the tracer may reach a static program. */
+static enum cause privileges_cause(const struct target *target)
+{
+	if (target->set_user_id || target->set_group_id)
+		return CAUSE_SET_ID;
+	return target->file_capabilities ? CAUSE_FILE_CAPABILITIES : CAUSE_STATIC;
+}
+
 static void plan_method(const struct request *request, const struct facts *facts, struct plan *plan)
 {
 	enum cause cause = preload_cause(facts);
 
+	/* It may well find room, and if it does not a warning is all that is lost. */
+	if (cause == CAUSE_ADDRESS_SPACE && !request->required && request->method == METHOD_PRELOAD)
+		cause = CAUSE_NONE;
 	/* Only the tracer can tell what a chain has become. */
 	if (cause == CAUSE_NONE && request->method != METHOD_INJECT && !follows_chain(facts)) {
 		plan->action = ACTION_PRELOAD;
@@ -222,7 +233,9 @@ static void plan_method(const struct request *request, const struct facts *facts
 		return;
 	}
 	plan->action = request->required ? ACTION_REFUSE : ACTION_UNLOCKED;
-	plan->cause = cause;
+	plan->cause = cause == CAUSE_STATIC && request->method != METHOD_PRELOAD
+			      ? privileges_cause(&facts->target)
+			      : cause;
 }
 
 /* --- behind a swap device --- */
@@ -317,6 +330,7 @@ void plan_make(const struct request *request, const struct facts *facts, struct 
 	}
 	plan->probe = true;
 	plan_method(request, facts, plan);
+	plan->helper_in_command = helper_runs(facts, plan);
 	plan_reserve(request, facts, plan);
 	plan_hold(request, facts, plan);
 }

@@ -401,8 +401,8 @@ static const char *reach_cause_text(const struct facts *facts, enum cause cause)
 		return "RLIMIT_AS is finite, and musl's loader drops a helper that finds no room "
 		       "without an error";
 	case CAUSE_LOADED_PROGRAM:
-		return "it is a dynamic loader, and which program it will run cannot be told from "
-		       "its arguments; a static one it would execute, and the lock would be gone";
+		return "it is a dynamic loader, and whether the program that it will run is static "
+		       "cannot be told: that one it would execute, and the lock would be gone";
 	case CAUSE_SECURITY_MODULE:
 		return "a security module confines this process and may clear the environment at "
 		       "execve";
@@ -433,8 +433,8 @@ static const char *reach_remedy(const struct facts *facts, enum cause cause)
 	case CAUSE_NO_PROC:
 		return "mount -t proc proc /proc";
 	case CAUSE_LOADED_PROGRAM:
-		return "start the program without the loader, or with its path and the options "
-		       "of ld.so(8)";
+		return "start the program without the loader, or name it by its path, or say what "
+		       "is to run with --expect";
 	case CAUSE_STATIC:
 	case CAUSE_UNKNOWN_LOADER:
 	case CAUSE_SECURITY_MODULE:

@@ -208,11 +208,10 @@ static const char *hold_obstacle(const struct facts *facts, const struct plan *p
 		return "only what is mapped at the start can be locked here";
 	if (facts->target.kind == TARGET_STATIC)
 		return "COMMAND is statically linked: nothing can stand before its system calls";
-	return facts->expect[0] != '\0'
-		       ? "with --expect the tracer locks COMMAND, and does not stay"
-		       : "only the preloaded helper can stand before COMMAND's "
-			 "calls, and it cannot "
-			 "be used here";
+	return facts->expect[0] != '\0' ? "the tracer locks what COMMAND becomes, and does not stay"
+					: "only the preloaded helper can stand before COMMAND's "
+					  "calls, and it cannot "
+					  "be used here";
 }
 
 static void describe_hold(const struct facts *facts, const struct plan *plan, enum place place,

@@ -167,8 +167,12 @@ static void write_lock_steps(struct report *report, unsigned *number, const stru
 			   "fork the tracer, which locks %s when COMMAND has become it",
 			   facts->expect);
 	else if (plan->action == ACTION_INJECT)
-		write_step(report, number,
-			   "fork the tracer, which locks COMMAND at its first instruction");
+		write_step(
+			report, number,
+			facts->expect_unknown
+				? "fork the tracer, which locks COMMAND, a loader, at its first "
+				  "instruction; a static program that it runs is not locked"
+				: "fork the tracer, which locks COMMAND at its first instruction");
 	else
 		write_step(report, number, "put the helper into LD_PRELOAD");
 	if (plan->arm_backstop)

@@ -128,8 +128,8 @@ static void print_warnings(struct request *request, const struct facts *facts,
 		message_failure_as_warning(&failure);
 		request->quiet = true; /* one warning is enough: the helper gives none */
 	} else if (plan->action == ACTION_INJECT && facts->expect_unknown) {
-		message_warning("%s is a dynamic loader, and which program it will run cannot be "
-				"told: a static one would run unlocked",
+		message_warning("%s is a dynamic loader, and what it will run cannot be told: a "
+				"static program would run unlocked",
 				facts->target.program);
 	}
 }

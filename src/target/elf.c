@@ -449,7 +449,13 @@ static void consider_needed(const char *name, void *context)
 	memcpy(facts->sanitizer_runtime, name, strlen(name) + 1);
 }
 
-/* The names of glibc's sysdeps/.../shlib-versions: ld-linux-x86-64.so.2, ld.so.1, ld64.so.2, … musl's loader has libc's name. */
+bool elf_is_glibc_loader_name(const char *name)
+{
+	name = base_name(name);
+	return strncmp(name, "ld.so.", 6) == 0 || strncmp(name, "ld64.so.", 8) == 0 ||
+	       (strncmp(name, "ld-linux", 8) == 0 && strstr(name, ".so") != NULL);
+}
+
 static int own_name_read(const struct image *image, const struct dynamic *dynamic,
 			 const struct strings *strings, struct elf_facts *facts)
 {
@@ -460,9 +466,7 @@ static int own_name_read(const struct image *image, const struct dynamic *dynami
 	if (dynamic->has_own_name)
 		error = string_read(image, strings, dynamic->own_name, name, sizeof(name),
 				    &present);
-	facts->is_glibc_loader =
-		present && (strncmp(name, "ld-linux", 8) == 0 || strncmp(name, "ld.so.", 6) == 0 ||
-			    strncmp(name, "ld64.so.", 8) == 0);
+	facts->is_glibc_loader = present && elf_is_glibc_loader_name(name);
 	return error;
 }
 

@@ -68,6 +68,10 @@ enum abi abi_native(void);
  * libclang_rt.asan*.so and so on, with or without a path before it. */
 bool elf_is_sanitizer_runtime(const char *name);
 
+/* A name of glibc's dynamic loader (sysdeps/.../shlib-versions), with or without a path before it: ld-linux-x86-64.so.2,
+ * ld.so.1, ld64.so.2, … musl's has another. */
+bool elf_is_glibc_loader_name(const char *name);
+
 /* A name of a library whose malloc(3) takes the place of the C library's: libjemalloc, libtcmalloc*,
  * libmimalloc*, … */
 bool elf_is_other_allocator(const char *name);

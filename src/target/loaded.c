@@ -25,10 +25,6 @@ enum loaded loaded_find(char *const arguments[], const char **program)
 		"--version", NULL};
 
 	for (; *arguments != NULL && strncmp(*arguments, "--", 2) == 0; arguments++) {
-		if ((*arguments)[2] == '\0') {
-			arguments++;
-			break;
-		}
 		if (is_one_of(*arguments, informative))
 			return LOADED_NOTHING;
 		if (is_one_of(*arguments, without_value))

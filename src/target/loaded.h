@@ -9,7 +9,7 @@ enum loaded {
 	LOADED_UNKNOWN, /* an option that is not known here, or a name that the loader searches for */
 };
 
-/* `arguments`: NULL-terminated, those of the loader without its own name; *program points into them. From glibc 2.33 on the
+/* `arguments`: NULL-terminated, those of the loader without its own name; *program points into them. The
  * loader executes a static program instead of mapping it (elf/rtld.c rtld_chain_load()), and with that the lock is gone. */
 enum loaded loaded_find(char *const arguments[], const char **program);
 

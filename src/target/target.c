@@ -39,26 +39,13 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
-/* ld-linux-x86-64.so.2, ld.so.1, ld64.so.2, … */
-static bool has_name_of_glibc(const char *path)
-{
-	const char *name = base_name(path);
-
-	return starts_with(name, "ld.so.") || starts_with(name, "ld64.so.") ||
-	       (starts_with(name, "ld-linux") && strstr(name, ".so") != NULL);
-}
-
 static bool is_known_loader(const char *path)
 {
-	return has_name_of_glibc(path) ||
-	       (starts_with(base_name(path), "ld-musl-") && strstr(base_name(path), ".so") != NULL);
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+
+	return elf_is_glibc_loader_name(name) ||
+	       (starts_with(name, "ld-musl-") && strstr(name, ".so") != NULL);
 }
 
 bool target_is_glibc_loader(const struct target *target)
@@ -77,8 +64,8 @@ bool target_is_glibc_loader(const struct target *target)
 	case TARGET_UNKNOWN:
 		break;
 	}
-	return target->elf.is_glibc_loader || has_name_of_glibc(target->program) ||
-	       (realpath(target->program, path) != NULL && has_name_of_glibc(path));
+	return target->elf.is_glibc_loader || elf_is_glibc_loader_name(target->program) ||
+	       (realpath(target->program, path) != NULL && elf_is_glibc_loader_name(path));
 }
 
 /* The ABIs that this kernel runs by itself, where a missing loader is an error for certain.

@@ -328,7 +328,6 @@ static void no_more_than_the_first_needed_libraries_are_looked_at(void **state)
 	assert_string_equal(facts.sanitizer_runtime, "libasan.so.8");
 }
 
-/* PT_DYNAMIC with three entries of the caller's choice, and "libasan.so.8" at `strings` + 1. */
 static void the_loader_of_glibc_is_known_by_its_own_name(void **state)
 {
 	static const struct {
@@ -357,14 +356,17 @@ static void the_loader_of_glibc_is_known_by_its_own_name(void **state)
 		image_names(&image, DT_SONAME, names);
 		assert_int_equal(read_image(&image, &facts), 0);
 		assert_int_equal(facts.is_glibc_loader, rows[row].is_loader);
+		assert_false(facts.needs_libraries);
 		image_start(&image, EM_X86_64, true, false);
 		image_load(&image);
 		image_needed(&image, names);
 		assert_int_equal(read_image(&image, &facts), 0);
 		assert_false(facts.is_glibc_loader);
+		assert_true(facts.needs_libraries);
 	}
 }
 
+/* PT_DYNAMIC with three entries of the caller's choice, and "libasan.so.8" at `strings` + 1. */
 static int read_dynamic(uint64_t needed, uint64_t strings_shift, uint64_t strings_size,
 			struct elf_facts *facts)
 {

@@ -401,7 +401,6 @@ static const struct {
 	{set_unknown_format, CAUSE_UNKNOWN_FORMAT, false},
 	{set_unknown_loader, CAUSE_UNKNOWN_LOADER, false},
 	{set_confined, CAUSE_SECURITY_MODULE, false},
-	{set_address_space_limited, CAUSE_ADDRESS_SPACE, false},
 	{set_helper_missing, CAUSE_HELPER, false},
 };
 
@@ -636,6 +635,47 @@ static void a_loader_whose_program_is_not_known_is_refused_if_required(void **st
 	assert_plan(&plan, ACTION_INJECT, CAUSE_NONE);
 }
 
+static void without_room_for_the_helper_it_is_the_tracer_that_locks(void **state)
+{
+	struct request request = new_request(true);
+	struct facts facts = root_facts();
+	struct plan plan;
+
+	(void)state;
+	set_address_space_limited(&facts);
+	facts.inject_available = true;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_INJECT, CAUSE_NONE);
+	assert_false(plan.helper_in_command);
+	request.method = METHOD_PRELOAD;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_REFUSE, CAUSE_ADDRESS_SPACE);
+	/* It may find room. */
+	request.required = false;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_PRELOAD, CAUSE_NONE);
+	assert_true(plan.helper_in_command);
+}
+
+static void a_static_program_with_privileges_is_refused_because_of_them(void **state)
+{
+	struct request request = new_request(true);
+	struct facts facts = root_facts();
+	struct plan plan;
+
+	(void)state;
+	set_static(&facts);
+	facts.inject_available = true;
+	facts.privileges.sys_ptrace = false;
+	facts.target.set_user_id = true;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_REFUSE, CAUSE_SET_ID);
+	facts.target.set_user_id = false;
+	facts.target.file_capabilities = true;
+	plan = planned(&request, &facts);
+	assert_plan(&plan, ACTION_REFUSE, CAUSE_FILE_CAPABILITIES);
+}
+
 static void hold_is_refused_wherever_preload_cannot_reach(void **state)
 {
 	(void)state;
@@ -701,6 +741,8 @@ int main(void)
 		cmocka_unit_test(every_unreachable_target_is_explained),
 		cmocka_unit_test(hold_needs_the_helper_in_command),
 		cmocka_unit_test(a_loader_whose_program_is_not_known_is_refused_if_required),
+		cmocka_unit_test(without_room_for_the_helper_it_is_the_tracer_that_locks),
+		cmocka_unit_test(a_static_program_with_privileges_is_refused_because_of_them),
 		cmocka_unit_test(hold_is_refused_wherever_preload_cannot_reach),
 		cmocka_unit_test(a_partial_lock_is_not_held),
 	};
