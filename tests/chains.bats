@@ -468,6 +468,7 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
         run "$DUENDE" --no-config --quiet "$option" -- sh -c \
             'exec env -i grep -c -E "^VmLck:[[:space:]]+[0-9]{4,} kB" /proc/self/status'
         assert_output 1
+        # shellcheck disable=SC2016 # for that shell
         run "$DUENDE" --no-config --quiet "$option" -- sh -c 'exec "$0" grep -c -E "^VmLck:\s+[0-9]{3,} kB" /proc/self/status' \
             "$(command -v busybox)"
         assert_output 1

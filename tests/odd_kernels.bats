@@ -137,7 +137,7 @@ print(answer(319, b"x", 0), answer(435, 0, 0), answer(151, 7), answer(151, 3), a
     for answer in ENOSYS EPERM; do
         place=("$folder/old-kernel" "getpid=$answer" --)
         ways=("--method=preload locked")
-        process=-[0-9]+
+        process='-[0-9]+'
         locked
         ways=("--method=inject locked-static" "--method=inject locked")
         refused 'cannot trace COMMAND'
