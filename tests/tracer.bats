@@ -519,6 +519,20 @@ refused() {
     refused ptrace=ENOSYS 'ptrace: Function not implemented: a seccomp filter hides ptrace; allow'
 }
 
+@test "seccomp answers success to ptrace, and nobody is traced" {
+    refused ptrace=success 'ptrace: No child processes'
+}
+
+@test "seccomp answers 0 to getpid: no program of the chain is unlocked" {
+    local filter=("$build/fixture-filter" getpid=success --) launcher=$build/duende-run
+
+    run -0 "${filter[@]}" "$launcher" --no-config --quiet --required -- env -i grep -c -E '^VmLck:\s+[0-9]{4,} kB' /proc/self/status
+    assert_output 1
+    # shellcheck disable=SC2016 # for that shell
+    run -120 "${filter[@]}" "$launcher" --no-config --quiet --required -- sh -c 'exec "$0"' "$build/fixture-probe-static"
+    refute_line U
+}
+
 @test "seccomp kills who calls ptrace" {
     refused ptrace=kill 'a seccomp filter kills who calls ptrace; allow'
 }
