@@ -288,7 +288,7 @@ assert_status() { run "$DUENDE" --status --quiet "$2" && assert_equal "$status" 
     run -120 "$DUENDE" --no-config --quiet --required --hold -- sh -c 'exec env -i "$@"' sh "$(command -v busybox)" touch "$scratch/ran"
     assert_output --partial '--hold cannot work'
     run -120 "$DUENDE" --no-config --quiet --required --hold --expect=touch -- sh -c 'exec touch "$1"' sh "$scratch/ran"
-    assert_output --partial '--hold cannot work: with --expect'
+    assert_output --partial '--hold cannot work: the tracer'
     run -1 "$DUENDE" --check --no-config --required --hold -- "$(command -v busybox)"
     assert_output --partial '--hold cannot work'
     refute [ -e "$scratch/ran" ]
