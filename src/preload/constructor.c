@@ -132,15 +132,10 @@ static void report_success(const struct outcome *outcome, unsigned flags, number
  * an upgrade). Later images of the chain are whatever the chain executes. */
 static int is_inspected_file(const struct request *request)
 {
-	union {
-		char bytes[STAT_LENGTH];
-		number numbers[STAT_LENGTH / 8];
-	} status = {{0}};
+	struct file_identity image;
 
-	if (CALL4(NR_STAT, AT_CURRENT_DIRECTORY, "/proc/self/exe", &status, 0) < 0)
-		return 0;
-	return status.numbers[STAT_DEVICE / 8] == request->device &&
-	       status.numbers[STAT_INODE / 8] == request->inode;
+	return identify(AT_CURRENT_DIRECTORY, "/proc/self/exe", &image) == 0 &&
+	       image.device == request->device && image.inode == request->inode;
 }
 
 /* struct itimerval (setitimer(2)). */

@@ -58,14 +58,10 @@ number process_stat_field(unsigned wanted)
 
 int has_left_time_namespace(number launch)
 {
-	union {
-		char bytes[STAT_LENGTH];
-		number numbers[STAT_LENGTH / 8];
-	} status = {{0}};
+	struct file_identity present;
 
-	return launch != 0 &&
-	       CALL4(NR_STAT, AT_CURRENT_DIRECTORY, "/proc/self/ns/time", &status, 0) == 0 &&
-	       status.numbers[STAT_INODE / 8] != launch;
+	return launch != 0 && identify(AT_CURRENT_DIRECTORY, "/proc/self/ns/time", &present) == 0 &&
+	       present.inode != launch;
 }
 
 /* A process ID alone could be one that was used again for a descendant which inherited the variable

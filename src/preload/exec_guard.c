@@ -70,10 +70,6 @@ static struct {
 	int (*execveat)(int, const char *, strings, strings, int);
 } next;
 
-struct file_identity {
-	number device, inode;
-};
-
 /* The program may overwrite its environment (setproctitle), so the request is kept here, and behind its NUL the launcher's
  * path. */
 static char guard_request[GUARD_MAXIMUM];
@@ -308,17 +304,17 @@ static unsigned count_strings(strings list)
 	return count;
 }
 
-/* An empty path: what the descriptor `folder` is open on. */
-static void identify(int folder, const char *path, struct file_identity *identity)
+long identify(int folder, const char *path, struct file_identity *identity)
 {
 	union {
 		char bytes[STAT_LENGTH];
 		number numbers[STAT_LENGTH / 8];
 	} status = {{0}};
+	long result = CALL4(NR_STAT, folder, path, &status, AT_EMPTY);
 
-	CALL4(NR_STAT, folder, path, &status, AT_EMPTY);
 	identity->device = status.numbers[STAT_DEVICE / 8];
 	identity->inode = status.numbers[STAT_INODE / 8];
+	return result;
 }
 
 static int is_identical(int folder, const char *path, const struct file_identity *identity)

@@ -120,6 +120,13 @@ hidden void add_swap_device(struct message *message);
 /* --reserve: makes the allocator hold so much, before the lock. NULL, or why it does not. */
 hidden const char *reserve_take(number kib);
 
+struct file_identity {
+	number device, inode;
+};
+
+/* An empty path: what the descriptor `folder` is open on. Returns 0, or -errno of stat(2) and an identity that no file has. */
+hidden long identify(int folder, const char *path, struct file_identity *identity);
+
 /* From now on exec calls of this process go through the launcher. Returns 0, or -1 if the request is too
  * long to be kept. */
 hidden int exec_guard_install(const struct request *request);
