@@ -274,7 +274,7 @@ static void plan_reserve(const struct request *request, const struct facts *fact
 {
 	if (!request->has_reserve)
 		return;
-	plan->reserve = helper_runs(facts, plan) && !plan->startup_only &&
+	plan->reserve = plan->helper_in_command && !plan->startup_only &&
 			reserve_obstacle(request, facts) == NULL;
 	if (plan->reserve || !request->required || plan->action == ACTION_REFUSE)
 		return;
@@ -284,11 +284,11 @@ static void plan_reserve(const struct request *request, const struct facts *fact
 
 /* A lock of what is mapped at the start alone is not held: the finite limit would be used up by what COMMAND
  * locks and unlocks later. */
-static void plan_hold(const struct request *request, const struct facts *facts, struct plan *plan)
+static void plan_hold(const struct request *request, struct plan *plan)
 {
 	if (!request->hold || plan->action == ACTION_REFUSE)
 		return;
-	plan->hold = helper_runs(facts, plan) && !plan->startup_only;
+	plan->hold = plan->helper_in_command && !plan->startup_only;
 	if (plan->hold || !request->required)
 		return;
 	plan->action = ACTION_REFUSE;
@@ -332,7 +332,7 @@ void plan_make(const struct request *request, const struct facts *facts, struct 
 	plan_method(request, facts, plan);
 	plan->helper_in_command = helper_runs(facts, plan);
 	plan_reserve(request, facts, plan);
-	plan_hold(request, facts, plan);
+	plan_hold(request, plan);
 }
 
 void plan_lock_flags(const struct request *request, const struct plan *plan, int flags[2])
