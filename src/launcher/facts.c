@@ -161,8 +161,7 @@ static bool may_lack_address_space(const struct target *target)
 {
 	struct rlimit limit;
 
-	return target->kind == TARGET_DYNAMIC &&
-	       strstr(target->elf.interpreter, "/ld-musl-") != NULL &&
+	return target->kind == TARGET_DYNAMIC && target_uses_musl(target) &&
 	       (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY);
 }
 

@@ -77,7 +77,7 @@ static void warn_about_user_change(const struct plan *plan)
 /* musl reads no limit: its threads have 128 KiB unless the program says otherwise. */
 static void warn_about_stack_limit(const struct request *request, const struct target *target)
 {
-	if (request->has_stack_limit && strstr(target->elf.interpreter, "/ld-musl-") != NULL)
+	if (request->has_stack_limit && target_uses_musl(target))
 		message_warning("--stack-limit does not change the threads of %s: it uses musl",
 				target->program);
 }

@@ -48,6 +48,11 @@ static bool is_known_loader(const char *path)
 	       (starts_with(name, "ld-musl-") && strstr(name, ".so") != NULL);
 }
 
+bool target_uses_musl(const struct target *target)
+{
+	return strstr(target->elf.interpreter, "/ld-musl-") != NULL;
+}
+
 bool target_is_glibc_loader(const struct target *target)
 {
 	static char path[PATH_MAX]; /* the stack may be small (RLIMIT_STACK) */

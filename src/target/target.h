@@ -79,6 +79,9 @@ int target_lookup(const char *command, const char *search_path, char path[PATH_M
 /* The interpreter that the "#!" line of a script names. False for any other file, and one that cannot be read. */
 bool target_read_script(const char *path, struct script *script);
 
+/* Whether a dynamic program has musl's loader, which is its libc too. */
+bool target_uses_musl(const struct target *target);
+
 /* Whether it is the dynamic loader of glibc, as a command of its own: what it is asked to run is then another program
  * (target/loaded.h). By its DT_SONAME, or, for it may not be readable, by its name behind symbolic links. */
 bool target_is_glibc_loader(const struct target *target);
