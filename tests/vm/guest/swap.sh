@@ -142,7 +142,8 @@ recipe_A() {
     return "$status"
 }
 
-# Global pressure: everything that is free and some more.
+# Global pressure: everything that is free and some more. The swap area must hold 40 MiB more than $extra: MemAvailable
+# promises some 36 MiB more than the pressure gets (least_swap_free_kib tells), and a full area is an OOM kill.
 recipe_B() {
     : "${seconds:=25}"
     local size status=0

@@ -69,6 +69,8 @@ judge() {
         return 0
     fi
 
+    # What it printed of its own accord: an OOM kill, a fault, a task that hangs (the rest is in the log).
+    grep -E '^\[ *[0-9]+\.[0-9]+\]' "$serial_log" | tail -n 40 | sed 's/^/# kernel: /' || true
     if [[ -z $verdict ]]; then
         verdict="fail: $(why_no_verdict)"
         {

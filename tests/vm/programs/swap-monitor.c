@@ -60,6 +60,7 @@ struct process {
 
 struct sources {
 	int vmstat;
+	int meminfo;
 	int device;
 	int console_level;
 	int sysrq;
@@ -74,6 +75,7 @@ struct sample {
 	unsigned long swap_out;
 	unsigned long oom_kills;
 	unsigned long free_kib;
+	unsigned long swap_free_kib;
 	unsigned long completed;
 	unsigned long in_flight;
 	unsigned long major_faults;
@@ -90,6 +92,7 @@ struct course {
 	struct sample last;
 	unsigned long most_vm_swap_kib;
 	unsigned long least_free_kib;
+	unsigned long least_swap_free_kib;
 	double started;
 	double last_progress;
 	unsigned int waits_since_progress;
@@ -167,6 +170,9 @@ static void sample_memory(const struct sources *sources, struct sample *sample)
 	sample->swap_out = value_of(text, "pswpout ");
 	sample->oom_kills = value_of(text, "oom_kill ");
 	sample->free_kib = value_of(text, "nr_free_pages ") * 4;
+	text = read_again(sources->meminfo);
+	if (text != NULL)
+		sample->swap_free_kib = value_of(text, "SwapFree:");
 }
 
 // Documentation/block/stat.rst: reads, writes, in flight, discards, flushes.
@@ -257,6 +263,7 @@ static struct sources open_sources(const struct settings *settings)
 {
 	struct sources sources = {
 		.vmstat = open_source(O_RDONLY, "/proc/vmstat"),
+		.meminfo = open_source(O_RDONLY, "/proc/meminfo"),
 		.device = open_source(O_RDONLY, "/sys/block/%s/stat", settings->device),
 		.console_level = open_source(O_WRONLY, "/proc/sys/kernel/printk"),
 		.sysrq = open_source(O_WRONLY, "/proc/sysrq-trigger"),
@@ -468,6 +475,8 @@ static void take_in(struct course *course, const struct sample *now)
 		course->most_vm_swap_kib = now->vm_swap_kib;
 	if (now->free_kib < course->least_free_kib)
 		course->least_free_kib = now->free_kib;
+	if (now->swap_free_kib < course->least_swap_free_kib)
+		course->least_swap_free_kib = now->swap_free_kib;
 }
 
 static unsigned long new_major_faults(const struct course *course)
@@ -484,11 +493,11 @@ static void print_progress(const struct course *course)
 
 	printf("# %.0f s: pages %llu, wrong %llu, swapped in %lu, out %lu, requests %lu, in flight "
 	       "%lu, "
-	       "free %lu kB; daemon: state %s, VmSwap %lu kB, major faults %lu\n",
+	       "free %lu kB, swap free %lu kB; daemon: state %s, VmSwap %lu kB, major faults %lu\n",
 	       seconds_now() - course->started, (unsigned long long)now->pages,
 	       (unsigned long long)now->wrong_pages, now->swap_in - course->first.swap_in,
 	       now->swap_out - course->first.swap_out, now->completed - course->first.completed,
-	       now->in_flight, now->free_kib, now->states, now->vm_swap_kib,
+	       now->in_flight, now->free_kib, now->swap_free_kib, now->states, now->vm_swap_kib,
 	       new_major_faults(course));
 }
 
@@ -500,12 +509,13 @@ static void print_run(FILE *output, const struct settings *settings, const struc
 	fprintf(output,
 		"\nrun: %s result=%s swap_in=%lu swap_out=%lu wrong_pages=%llu pages=%llu "
 		"daemon_vmswap_kib=%lu daemon_major_faults=%lu state=%s oom_kills=%lu lost=%lu "
-		"in_flight=%lu least_free_kib=%lu seconds=%.1f\n",
+		"in_flight=%lu least_free_kib=%lu least_swap_free_kib=%lu seconds=%.1f\n",
 		settings->label, result, now->swap_in - course->first.swap_in,
 		now->swap_out - course->first.swap_out, (unsigned long long)now->wrong_pages,
 		(unsigned long long)now->pages, course->most_vm_swap_kib, new_major_faults(course),
 		now->states, now->oom_kills - course->first.oom_kills, now->lost, now->in_flight,
-		course->least_free_kib, seconds_now() - course->started);
+		course->least_free_kib, course->least_swap_free_kib,
+		seconds_now() - course->started);
 }
 
 static const char *watch_run(const struct settings *settings, const struct sources *sources,
@@ -618,6 +628,7 @@ int main(int argc, char **argv)
 	start_backstop(&sources.sysrq);
 	course.first = course.last = take_sample(&settings, &sources);
 	course.least_free_kib = course.first.free_kib;
+	course.least_swap_free_kib = course.first.swap_free_kib;
 	course.started = course.last_progress = seconds_now();
 	const char *result = watch_run(&settings, &sources, &course);
 
