@@ -439,9 +439,41 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
     local launch
     gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
     EARLY=guard LD_PRELOAD=$scratch/early.so run -0 "$DUENDE" --no-config --quiet --required -- true
+    EARLY=guards LD_PRELOAD=$scratch/early.so run -0 "$DUENDE" --no-config --quiet --required -- true
     for ((launch = 0; launch < 60; launch++)); do
         EARLY=thread LD_PRELOAD=$scratch/early.so run -0 "$DUENDE" --no-config --quiet --required -- true
     done
+}
+
+@test "the helper reads smaps only where maps and pagemap leave something open" {
+    requires strace
+    requires c_compiler
+    gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
+    local expected
+    # Before Linux 6.7 smaps says what is in RAM.
+    [[ $(uname -r) =~ ^([0-9]+)\.([0-9]+) ]]
+    expected=$((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 6007))
+    smaps_readings() {
+        run -0 strace -f -qq -o "$scratch/trace" -e trace=execve,open,openat "$DUENDE" --no-config --quiet --required "$1" -- true
+        sed '1,/execve(.*true/d' "$scratch/trace" | grep -c /proc/self/smaps || true
+    }
+    assert_equal "$(smaps_readings --lock=on-fault)" 0
+    assert_equal "$(smaps_readings --lock=full)" $expected
+    export EARLY=guards LD_PRELOAD=$scratch/early.so
+    assert_equal "$(smaps_readings --lock=on-fault)" 1
+    assert_equal "$(smaps_readings --lock=full)" 1
+}
+
+@test "a mapping that mlockall has left out of RAM is loaded before main()" {
+    requires strace
+    requires c_compiler
+    gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
+    # The first call is the probe's, the second the library's; the helper's own is said to have succeeded. With a budget it
+    # does not try out the limit, for which it would unlock a page.
+    EARLY=on-fault LD_PRELOAD=$scratch/early.so run -0 strace -f -qq -o "$scratch/trace" -e trace=mlockall \
+        -e inject=mlockall:retval=0:when=3+ "$DUENDE" --no-config --quiet --required --memlock=8M -- cat /proc/self/smaps
+    run awk '/^Size:/ { size = $2 } /^Rss:/ && size == 260 { print $2 }' <<<"$output"
+    assert_output 260
 }
 
 @test "what is alone and not locked is refused after two looks" {

@@ -155,10 +155,20 @@ hidden void lock_process(unsigned flags, struct outcome *outcome);
  */
 hidden int fork_handler_install(unsigned flags, int partial);
 
+/* mlock_fixup() counts the pages of a mapping in an int (kernel mm/mlock.c): VmLck is wrong as soon
+ * as one has 8 TiB, such as an address sanitizer's shadow. */
+#define COUNTED_KIB (8ULL << 30)
+
 /* Reads VmSize, VmLck and VmData. Returns 0, or -errno of openat(2) or read(2). */
 hidden long outcome_read_figures(struct outcome *outcome);
 
-/* Reads smaps and judges every mapping; fills in the outcome. `resident`: pages must be there. */
+/* Adds name and size of a mapping to outcome->detail; `append`: behind those that are there. */
+hidden void outcome_describe(struct outcome *outcome, const struct mapping *mapping, int append);
+
+/* The proof in the common case, without smaps; 0 proves nothing, in either direction. */
+hidden int prove_briefly(struct outcome *outcome, int resident);
+
+/* Judges every mapping; fills in the outcome. `resident`: pages must be there. */
 hidden void prove(struct outcome *outcome, int resident);
 
 #endif

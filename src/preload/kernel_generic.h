@@ -33,6 +33,7 @@ enum {
 	NR_MUNMAP = 215,
 	NR_OPENAT2 = 437,
 	NR_FACCESSAT2 = 439,
+	NR_IOCTL = 29,
 	NR_STATX = 291,
 };
 

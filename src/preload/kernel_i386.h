@@ -32,6 +32,7 @@ enum {
 	NR_MUNMAP = 91,
 	NR_OPENAT2 = 437,
 	NR_FACCESSAT2 = 439,
+	NR_IOCTL = 54,
 	NR_STATX = 383,
 };
 

@@ -32,6 +32,7 @@ enum {
 	NR_MUNMAP = 11,
 	NR_OPENAT2 = 437,
 	NR_FACCESSAT2 = 439,
+	NR_IOCTL = 16,
 	NR_STATX = 332,
 };
 

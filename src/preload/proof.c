@@ -108,7 +108,7 @@ static int is_populated(const struct mapping *mapping)
 	return end == mapping->start || CALL2(NR_MLOCK, mapping->start, end - mapping->start) == 0;
 }
 
-static void describe(struct outcome *outcome, const struct mapping *mapping, int append)
+void outcome_describe(struct outcome *outcome, const struct mapping *mapping, int append)
 {
 	struct message text;
 	unsigned length = append ? text_length(outcome->detail) : 0;
@@ -135,17 +135,17 @@ static int judge(struct outcome *outcome, const struct entry *entry, int residen
 			return 1; /* [vsyscall] is not part of VmSize */
 		if (!entry->unlockable && !is_dax(mapping)) {
 			outcome->cause = "this mapping is not locked";
-			describe(outcome, mapping, 0);
+			outcome_describe(outcome, mapping, 0);
 			return 0;
 		}
 		*unlockable_kib += size_kib;
-		describe(outcome, mapping, 1);
+		outcome_describe(outcome, mapping, 1);
 		return 1;
 	}
 	if (resident && mapping->accessible &&
 	    (entry->resident_kib < size_kib || entry->swapped_kib > 0) && !is_populated(mapping)) {
 		outcome->cause = "pages of this mapping are not in RAM";
-		describe(outcome, mapping, 0);
+		outcome_describe(outcome, mapping, 0);
 		return 0;
 	}
 	return 1;
@@ -231,21 +231,19 @@ static int read_figures(struct outcome *outcome)
 	return result == 0 && outcome->virtual_kib > 0;
 }
 
-/* mlock_fixup() counts the pages of a mapping in an int (kernel mm/mlock.c): VmLck is wrong as soon
- * as one has 8 TiB, such as an address sanitizer's shadow. The mappings themselves have been
- * judged. */
-#define COUNTED_KIB (8ULL << 30)
-
 static int prove_once(struct outcome *outcome, int resident)
 {
 	number unlockable_kib = 0;
 
+	if (prove_briefly(outcome, resident))
+		return 1;
 	outcome->call = "/proc/self/smaps";
 	if (!prove_mappings(outcome, resident, &unlockable_kib))
 		return 0;
 	outcome->call = "/proc/self/status";
 	if (!read_figures(outcome))
 		return 0;
+	/* The mappings themselves have been judged. */
 	if (outcome->virtual_kib >= COUNTED_KIB ||
 	    outcome->locked_kib + unlockable_kib >= outcome->virtual_kib)
 		return 1;

@@ -128,6 +128,7 @@ static const struct errors table[] = {
 	{"nanosleep", {EINTR, EINVAL}},
 	{"chdir", {EACCES, ENOENT, EIO}},
 	{"getrandom", {EAGAIN, EINTR}},
+	{"ioctl", {ENOTTY, EINVAL, EFAULT, ENOMEM, EINTR}},
 	{"sched_setscheduler", {EINVAL, ESRCH}},
 	{"sched_getscheduler", {EINVAL, ESRCH}},
 	{"sched_setattr", {EINVAL, ESRCH, E2BIG}},
@@ -205,9 +206,10 @@ unsigned call_faults(const struct call *call, struct fault faults[FAULTS_MAXIMUM
 		add(faults, &count, &call->place, FAULT_ERROR, EPERM);
 		add(faults, &count, &call->place, FAULT_ERROR, ENOSYS);
 	}
-	/* brk(2) refuses by the old address; a timeout; a lock that is none, but for children, which prove
-	 * nothing. */
+	/* brk(2) refuses by the old address; a timeout; a scan that was none; a lock that is none, but for children,
+	 * which prove nothing. */
 	if (strcmp(name, "brk") == 0 || strcmp(name, "poll") == 0 || strcmp(name, "ppoll") == 0 ||
+	    strcmp(name, "ioctl") == 0 ||
 	    (strcmp(name, "mlockall") == 0 && call->place.program != PROGRAM_CHILD))
 		add(faults, &count, &call->place, FAULT_ANSWER, 0);
 	if (strcmp(name, "read") == 0 || strcmp(name, "pread64") == 0)

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* The proof in the common case, without smaps, for which the kernel looks up each page and writes a
+ * kilobyte about each mapping: 30 % more than the lock itself costs.
+ *
+ *   Every mapping is locked: VmLck and the mappings that the kernel made for itself are VmSize, to
+ * the page, and so are all mappings that maps shows. Every page is there: PAGEMAP_SCAN (Linux 6.7) finds none that is not, but for memory that
+ * cannot be accessed.
+ *
+ * Whatever is not as simple is left to smaps, which also knows its name. */
+#include "helper.h"
+
+#define SCAN_PAGEMAP 0xc0606610UL /* PAGEMAP_SCAN */
+
+enum {
+	PAGE_PRESENT = 1 << 3, /* PAGE_IS_PRESENT */
+	MOST_RANGES = 32,
+};
+
+/* struct page_region of linux/fs.h: the same for programs of 32 and 64 bits. */
+struct page_region {
+	number start, end, categories;
+};
+
+/* struct pm_scan_arg. */
+struct scan {
+	number size, flags;
+	number start, end, walk_end;
+	number regions, region_count, most_pages;
+	number inverted, all_of, any_of, returned;
+};
+
+/* What need not be there: memory that cannot be accessed, and what the kernel never locks. */
+struct exempt {
+	address end; /* of the last mapping */
+	number total_kib, unlockable_kib;
+	unsigned count;
+	struct {
+		address start, end;
+	} ranges[MOST_RANGES];
+};
+
+/* Names in brackets are the kernel's alone: others have a colon, or begin with a slash (proc_pid_maps(5)). */
+static int is_made_by_kernel(const char *name)
+{
+	return text_starts_with(name, "[vdso]") || text_starts_with(name, "[vvar");
+}
+
+/* Returns 0 if there are more than fit. */
+static int take_mapping(struct outcome *outcome, struct exempt *exempt,
+			const struct mapping *mapping)
+{
+	int unlockable = is_made_by_kernel(mapping->name);
+	number size_kib = (number)(mapping->end - mapping->start) >> 10;
+
+	/* [vsyscall] lies above all user addresses, and is not part of VmSize. */
+	if ((long)mapping->start < 0 && text_starts_with(mapping->name, "[vsyscall]"))
+		return 1;
+	exempt->end = mapping->end;
+	exempt->total_kib += size_kib;
+	if (unlockable) {
+		exempt->unlockable_kib += size_kib;
+		outcome_describe(outcome, mapping, 1);
+	}
+	if (mapping->accessible && !unlockable)
+		return 1;
+	if (exempt->count == MOST_RANGES)
+		return 0;
+	exempt->ranges[exempt->count].start = mapping->start;
+	exempt->ranges[exempt->count++].end = mapping->end;
+	return 1;
+}
+
+static int read_mappings(struct outcome *outcome, struct exempt *exempt)
+{
+	struct reader reader;
+	struct mapping mapping;
+	char bytes[LARGE_BUFFER];
+	char *line;
+	long result = reader_open(&reader, "/proc/self/maps", bytes, sizeof(bytes));
+	int fits = 1;
+
+	while (result == 0 && fits && (result = reader_line(&reader, &line)) == 1) {
+		result = 0;
+		fits = mapping_parse(line, &mapping) && take_mapping(outcome, exempt, &mapping);
+	}
+	reader_close(&reader);
+	return result == 0 && fits && exempt->end != 0;
+}
+
+static int is_exempt(const struct exempt *exempt, const struct page_region *region)
+{
+	number covered = 0;
+
+	for (unsigned index = 0; index < exempt->count; index++) {
+		number start = exempt->ranges[index].start, end = exempt->ranges[index].end;
+
+		if (start < region->start)
+			start = region->start;
+		if (end > region->end)
+			end = region->end;
+		if (start < end)
+			covered += end - start;
+	}
+	return covered > 0 && covered == region->end - region->start;
+}
+
+/* What answers in the kernel's place (a filter of system calls) does not say how far it came. */
+static int all_present(const struct exempt *exempt)
+{
+	struct page_region regions[MOST_RANGES] = {{0}};
+	struct scan scan = {
+		.size = sizeof(scan),
+		.end = exempt->end,
+		.regions = (address)regions,
+		.region_count = MOST_RANGES,
+		.inverted = PAGE_PRESENT,
+		.all_of = PAGE_PRESENT,
+		.returned = PAGE_PRESENT,
+	};
+	long descriptor = open_file("/proc/self/pagemap");
+	long count;
+
+	if (descriptor < 0)
+		return 0;
+	count = CALL3(NR_IOCTL, descriptor, SCAN_PAGEMAP, &scan);
+	close_file(descriptor);
+	if (count < 0 || count >= MOST_RANGES || scan.walk_end != scan.end)
+		return 0;
+	for (long index = 0; index < count; index++)
+		if (!is_exempt(exempt, &regions[index]))
+			return 0;
+	return 1;
+}
+
+int prove_briefly(struct outcome *outcome, int resident)
+{
+	struct exempt exempt;
+
+	exempt.end = 0;
+	exempt.total_kib = exempt.unlockable_kib = 0;
+	exempt.count = 0;
+	if (read_mappings(outcome, &exempt) && (!resident || all_present(&exempt)) &&
+	    outcome_read_figures(outcome) == 0 && outcome->virtual_kib > 0 &&
+	    outcome->virtual_kib < COUNTED_KIB && exempt.total_kib == outcome->virtual_kib &&
+	    outcome->locked_kib + exempt.unlockable_kib == outcome->virtual_kib)
+		return 1;
+	outcome->detail[0] = '\0';
+	return 0;
+}
