@@ -476,6 +476,13 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
     assert_output 260
 }
 
+@test "a page of zeros in the place of memory that could not be loaded is no proof" {
+    requires c_compiler
+    gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
+    EARLY=write-protect LD_PRELOAD=$scratch/early.so run -120 "$DUENDE" --no-config --quiet --required -- true
+    assert_output --partial 'anonymous 256 kB: pages of this mapping are not in RAM'
+}
+
 @test "what is alone and not locked is refused after two looks" {
     requires strace
     # The first call is the probe's.
