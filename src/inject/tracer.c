@@ -113,18 +113,14 @@ static unsigned trace_options(const struct tracer *tracer)
 /* Returns the errno of PTRACE_SEIZE. */
 static int seize(const struct tracer *tracer)
 {
-	siginfo_t nothing;
-	int result;
-
 	/* Orphaned: the number may be another process's by now. */
 	if (getppid() != tracer->stops.target)
 		return ESRCH;
-	result = trace(PTRACE_SEIZE, tracer->stops.target, 0, trace_options(tracer));
-	/* A seccomp filter may say yes and do nothing: who is not traced is nobody to wait for (ECHILD). */
-	if (result == 0 && waitid(P_PID, (id_t)tracer->stops.target, &nothing,
-				  WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) != 0)
-		return errno;
-	return -result;
+	/* A seccomp filter may say yes and do nothing. Nobody can trace itself (EPERM), which is asked first: behind the
+	 * real call no failure can be told any more, for our end is the target's (PTRACE_O_EXITKILL). */
+	if (trace(PTRACE_SEIZE, tracer->self, 0, 0) == 0)
+		return ENOSYS;
+	return -trace(PTRACE_SEIZE, tracer->stops.target, 0, trace_options(tracer));
 }
 
 /* --- What the target is --------------------------------------------------------------------- */
