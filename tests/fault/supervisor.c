@@ -716,12 +716,23 @@ static void read_back(int descriptor, char text[TEXT_MAXIMUM])
 	close(descriptor);
 }
 
+/* For several writers: what memfd_create(2) opens has no lock around the file position, so that of two writes at once one
+ * takes the other's place (kernel fs/file.c fdget_pos(), FMODE_ATOMIC_POS). O_APPEND has the inode's. */
+static int open_log(const char *name)
+{
+	int descriptor = memfd_create(name, MFD_CLOEXEC);
+
+	if (descriptor >= 0)
+		fcntl(descriptor, F_SETFL, O_APPEND);
+	return descriptor;
+}
+
 bool run_launch(const struct settings *settings, const struct scenario *scenario,
 		const struct fault *fault, struct run *run)
 {
 	static struct supervisor supervisor;
-	int evidence = memfd_create("evidence", MFD_CLOEXEC);
-	int messages = memfd_create("messages", MFD_CLOEXEC);
+	int evidence = open_log("evidence");
+	int messages = open_log("messages");
 	int busy = -1;
 	char path[4096];
 
