@@ -218,8 +218,7 @@ def split(result):
     rows = by_key(result)
     differences = (
         ("any launcher: exec, a second start of a program", "wrapper-musl", "bare"),
-        ("glibc's start in a static program", "wrapper-glibc", "wrapper-musl"),
-        ("launcher: options, configuration, inspection, plan", "duende unlocked", "wrapper-glibc"),
+        ("launcher: its image, options, configuration, inspection, plan", "duende unlocked", "wrapper-musl"),
         ("launcher: privileges, probe, proof, request", "duende required", "duende unlocked", "helper locks", "bare"),
         ("helper: mapped by the loader", "helper idle", "bare"),
         ("helper: lock and proof", "helper locks", "helper idle"),
