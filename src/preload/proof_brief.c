@@ -36,7 +36,8 @@ struct scan {
 
 /* What need not be there: memory that cannot be accessed, and what the kernel never locks. */
 struct exempt {
-	address end; /* of the last mapping */
+	int resident; /* pages must be there: without, no range is noted */
+	address end;  /* of the last mapping */
 	number total_kib, unlockable_kib;
 	unsigned count;
 	struct {
@@ -66,7 +67,7 @@ static int take_mapping(struct outcome *outcome, struct exempt *exempt,
 		exempt->unlockable_kib += size_kib;
 		outcome_describe(outcome, mapping, 1);
 	}
-	if (mapping->accessible && !unlockable)
+	if (!exempt->resident || (mapping->accessible && !unlockable))
 		return 1;
 	if (exempt->count == MOST_RANGES)
 		return 0;
@@ -143,6 +144,7 @@ int prove_briefly(struct outcome *outcome, int resident)
 {
 	struct exempt exempt;
 
+	exempt.resident = resident;
 	exempt.end = 0;
 	exempt.total_kib = exempt.unlockable_kib = 0;
 	exempt.count = 0;
