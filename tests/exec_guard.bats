@@ -326,6 +326,20 @@ print(subprocess.run(["unshare", "--fork", "--pid", "--mount-proc", "grep", "VmL
     assert_output --partial "locks $(realpath "$programs/reached-static") when COMMAND has become it"
 }
 
+@test "--check says of a loader whose program nobody can tell what the launch would" {
+    local loader last words
+
+    loader=$(loader_of "$reached")
+    echo text >"$scratch/text"
+    for last in "--unheard-of $reached" "$scratch/text" "$scratch/missing"; do
+        read -ra words <<<"$last"
+        run -1 "$DUENDE" --no-config --check --required -- "$loader" "${words[@]}"
+        assert_output --partial 'loaded-program'
+        run -0 "$DUENDE" --no-config --check -- "$loader" "${words[@]}"
+        assert_output --partial 'a static program would run unlocked'
+    done
+}
+
 @test "a chain that ends in static busybox: it is locked, or does not run and the status is 120" {
     requires busybox
     ends_locked_or_refused_in_busybox sh -c 'exec "$@"' sh
