@@ -23,35 +23,25 @@ extern int pthread_atfork(void (*before)(void), void (*in_parent)(void), void (*
 static unsigned fork_flags;
 static int fork_partial;
 
-/* ENOMEM: part of the mapping lies behind the end of its file. EAGAIN: it could not be loaded. */
-static long lock_mapping(const struct mapping *mapping)
+/* ENOMEM: part of the mapping lies behind the end of its file. EAGAIN: it could not be loaded; the others are all the same. */
+static long lock_if_uncopied(const struct mapping *mapping, void *failure)
 {
-	long result = CALL2(NR_MLOCK, mapping->start, mapping->end - mapping->start);
+	long result;
 
-	return result == -ERROR_NO_MEMORY ? 0 : result;
+	if (!mapping->accessible || (!mapping->shared && mapping->writable))
+		return 0;
+	result = CALL2(NR_MLOCK, mapping->start, mapping->end - mapping->start);
+	if (result < 0 && result != -ERROR_NO_MEMORY)
+		*(long *)failure = result;
+	return 0;
 }
 
 static long lock_uncopied_mappings(void)
 {
-	struct reader reader;
-	struct mapping mapping;
 	char bytes[SMALL_BUFFER];
-	char *line;
-	long result = reader_open(&reader, "/proc/self/maps", bytes, sizeof(bytes));
 	long failure = 0;
 
-	if (result < 0)
-		return 1;
-	while ((result = reader_line(&reader, &line)) == 1)
-		if (mapping_parse(line, &mapping) && mapping.accessible &&
-		    (mapping.shared || !mapping.writable)) {
-			long locked = lock_mapping(&mapping);
-
-			if (locked < 0)
-				failure = locked;
-		}
-	reader_close(&reader);
-	return result < 0 ? 1 : failure;
+	return mappings_each(bytes, sizeof(bytes), lock_if_uncopied, &failure) < 0 ? 1 : failure;
 }
 
 static long lock_child(void)

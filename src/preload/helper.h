@@ -35,8 +35,20 @@ struct mapping {
 	const char *name; /* inside the line; empty for anonymous mappings */
 };
 
+static inline number mapping_kib(const struct mapping *mapping)
+{
+	return (number)(mapping->end - mapping->start) >> 10;
+}
+
 /* Returns 0 if the line is none that describes a mapping. */
 hidden int mapping_parse(const char *line, struct mapping *mapping);
+/* The page that lies above all user addresses, in every process's maps and in no process's VmSize. */
+hidden int mapping_is_vsyscall(const struct mapping *mapping);
+/* Hands over each mapping of /proc/self/maps, in order, until `take` returns anything but 0. `bytes`: room for its lines, of
+ * which those that are longer lose their end. Returns what `take` did, 0 at the end, or -errno of openat(2) or read(2). */
+hidden long mappings_each(char *bytes, unsigned room,
+			  long (*take)(const struct mapping *mapping, void *context),
+			  void *context);
 
 hidden void *memcpy(void *restrict to, const void *restrict from, unsigned long count);
 hidden void *memset(void *to, int value, unsigned long count);

@@ -116,7 +116,7 @@ void outcome_describe(struct outcome *outcome, const struct mapping *mapping, in
 	text.length = 0;
 	message_add(&text, length > 0 ? ", " : "");
 	message_add(&text, mapping->name[0] != '\0' ? mapping->name : "anonymous");
-	message_add_size(&text, " ", (number)(mapping->end - mapping->start) >> 10);
+	message_add_size(&text, " ", mapping_kib(mapping));
 	if (length + text.length >= sizeof(outcome->detail))
 		return;
 	for (unsigned index = 0; index < text.length; index++)
@@ -128,11 +128,11 @@ static int judge(struct outcome *outcome, const struct entry *entry, int residen
 		 number *unlockable_kib)
 {
 	const struct mapping *mapping = &entry->mapping;
-	number size_kib = (number)(mapping->end - mapping->start) >> 10;
+	number size_kib = mapping_kib(mapping);
 
 	if (!entry->locked) {
-		if ((long)mapping->start < 0 && mapping->name[0] == '[' && mapping->name[2] == 's')
-			return 1; /* [vsyscall] is not part of VmSize */
+		if (mapping_is_vsyscall(mapping))
+			return 1;
 		if (!entry->unlockable && !is_dax(mapping)) {
 			outcome->cause = "this mapping is not locked";
 			outcome_describe(outcome, mapping, 0);

@@ -36,8 +36,9 @@ struct scan {
 
 /* What need not be there: memory that cannot be accessed, and what the kernel never locks. */
 struct exempt {
-	int resident; /* pages must be there: without, no range is noted */
-	address end;  /* of the last mapping */
+	struct outcome *outcome; /* where the kernel's own are named */
+	int resident;		 /* pages must be there: without, no range is noted */
+	address end;		 /* of the last mapping */
 	number total_kib, unlockable_kib;
 	unsigned count;
 	struct {
@@ -51,46 +52,35 @@ static int is_made_by_kernel(const char *name)
 	return text_starts_with(name, "[vdso]") || text_starts_with(name, "[vvar");
 }
 
-/* Returns 0 if there are more than fit. */
-static int take_mapping(struct outcome *outcome, struct exempt *exempt,
-			const struct mapping *mapping)
+/* Returns 1 if there are more than fit. */
+static long take_mapping(const struct mapping *mapping, void *context)
 {
+	struct exempt *exempt = context;
 	int unlockable = is_made_by_kernel(mapping->name);
-	number size_kib = (number)(mapping->end - mapping->start) >> 10;
+	number size_kib = mapping_kib(mapping);
 
-	/* [vsyscall] lies above all user addresses, and is not part of VmSize. */
-	if ((long)mapping->start < 0 && text_starts_with(mapping->name, "[vsyscall]"))
-		return 1;
+	if (mapping_is_vsyscall(mapping))
+		return 0;
 	exempt->end = mapping->end;
 	exempt->total_kib += size_kib;
 	if (unlockable) {
 		exempt->unlockable_kib += size_kib;
-		outcome_describe(outcome, mapping, 1);
+		outcome_describe(exempt->outcome, mapping, 1);
 	}
 	if (!exempt->resident || (mapping->accessible && !unlockable))
-		return 1;
-	if (exempt->count == MOST_RANGES)
 		return 0;
+	if (exempt->count == MOST_RANGES)
+		return 1;
 	exempt->ranges[exempt->count].start = mapping->start;
 	exempt->ranges[exempt->count++].end = mapping->end;
-	return 1;
+	return 0;
 }
 
-static separate int read_mappings(struct outcome *outcome, struct exempt *exempt)
+static separate int read_mappings(struct exempt *exempt)
 {
-	struct reader reader;
-	struct mapping mapping;
 	char bytes[LARGE_BUFFER];
-	char *line;
-	long result = reader_open(&reader, "/proc/self/maps", bytes, sizeof(bytes));
-	int fits = 1;
 
-	while (result == 0 && fits && (result = reader_line(&reader, &line)) == 1) {
-		result = 0;
-		fits = mapping_parse(line, &mapping) && take_mapping(outcome, exempt, &mapping);
-	}
-	reader_close(&reader);
-	return result == 0 && fits && exempt->end != 0;
+	return mappings_each(bytes, sizeof(bytes), take_mapping, exempt) == 0;
 }
 
 static int is_exempt(const struct exempt *exempt, const struct page_region *region)
@@ -144,11 +134,12 @@ int prove_briefly(struct outcome *outcome, int resident)
 {
 	struct exempt exempt;
 
+	exempt.outcome = outcome;
 	exempt.resident = resident;
 	exempt.end = 0;
 	exempt.total_kib = exempt.unlockable_kib = 0;
 	exempt.count = 0;
-	if (read_mappings(outcome, &exempt) && outcome_read_figures(outcome) == 0 &&
+	if (read_mappings(&exempt) && outcome_read_figures(outcome) == 0 &&
 	    outcome->virtual_kib > 0 && outcome->virtual_kib < COUNTED_KIB &&
 	    exempt.total_kib == outcome->virtual_kib &&
 	    outcome->locked_kib + exempt.unlockable_kib == outcome->virtual_kib &&

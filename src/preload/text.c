@@ -188,6 +188,25 @@ int mapping_parse(const char *line, struct mapping *mapping)
 	return 1;
 }
 
+int mapping_is_vsyscall(const struct mapping *mapping)
+{
+	return (long)mapping->start < 0 && text_starts_with(mapping->name, "[vsyscall]");
+}
+
+long mappings_each(char *bytes, unsigned room, long (*take)(const struct mapping *, void *),
+		   void *context)
+{
+	struct reader reader;
+	struct mapping mapping;
+	char *line;
+	long result = reader_open(&reader, "/proc/self/maps", bytes, room);
+
+	while (result == 0 && (result = reader_line(&reader, &line)) == 1)
+		result = mapping_parse(line, &mapping) ? take(&mapping, context) : 0;
+	reader_close(&reader);
+	return result;
+}
+
 void message_add(struct message *message, const char *text)
 {
 	while (*text != '\0' && message->length < sizeof(message->bytes))
