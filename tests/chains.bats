@@ -434,10 +434,15 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
     fi
 }
 
-@test "libraries that start threads or have guards before main(): locked each time" {
+# make_early_library: what its constructor does, EARLY says (early.c).
+make_early_library() {
     requires c_compiler
-    local launch
     gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
+}
+
+@test "libraries that start threads or have guards before main(): locked each time" {
+    local launch
+    make_early_library
     EARLY=guard LD_PRELOAD=$scratch/early.so run -0 "$DUENDE" --no-config --quiet --required -- true
     EARLY=guards LD_PRELOAD=$scratch/early.so run -0 "$DUENDE" --no-config --quiet --required -- true
     for ((launch = 0; launch < 60; launch++)); do
@@ -447,8 +452,7 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
 
 @test "the helper reads smaps only where maps and pagemap leave something open" {
     requires strace
-    requires c_compiler
-    gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
+    make_early_library
     local expected
     # Before Linux 6.7 smaps says what is in RAM.
     [[ $(uname -r) =~ ^([0-9]+)\.([0-9]+) ]]
@@ -466,8 +470,7 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
 
 @test "a mapping that mlockall has left out of RAM is loaded before main()" {
     requires strace
-    requires c_compiler
-    gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
+    make_early_library
     # The first call is the probe's, the second the library's; the helper's own is said to have succeeded. With a budget it
     # does not try out the limit, for which it would unlock a page.
     EARLY=on-fault LD_PRELOAD=$scratch/early.so run -0 strace -f -qq -o "$scratch/trace" -e trace=mlockall \
@@ -477,8 +480,7 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
 }
 
 @test "a page of zeros in the place of memory that could not be loaded is no proof" {
-    requires c_compiler
-    gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
+    make_early_library
     EARLY=write-protect LD_PRELOAD=$scratch/early.so run -120 "$DUENDE" --no-config --quiet --required -- true
     assert_output --partial 'anonymous 256 kB: pages of this mapping are not in RAM'
 }
@@ -493,10 +495,9 @@ grandchild_holds() { [[ $(program "$(grandchild)") == hold ]]; }
 }
 
 @test "a constructor that forks and leaves main() to the child: it runs locked there, or not at all" {
-    requires c_compiler
     requires busybox
     local option
-    gcc -shared -fPIC -pthread "$TESTS/fixtures/early.c" -o "$scratch/early.so"
+    make_early_library
     export EARLY=fork LD_PRELOAD=$scratch/early.so
     for option in --children=forked --children=none --children=all --method=inject --lock=startup; do
         run -0 "$DUENDE" --no-config --quiet --required "$option" -- grep -c -E '^VmLck:\s+[0-9]{4,} kB' /proc/self/status
