@@ -17,7 +17,7 @@
 
 # shellcheck source=tests/vm/guest/library.sh
 . /scenario/library.sh
-: "${daemon:=nbdkit-memory}" "${variant:=swap-device}" "${recipe:=B}" "${swap_size:=128}" "${seconds:=5}" "${extra:=60}"
+: "${daemon:=nbdkit-memory}" "${variant:=swap-device}" "${recipe:=B}" "${seconds:=5}" "${extra:=60}"
 # shellcheck source=tests/vm/guest/swap.sh
 . /scenario/swap.sh
 

@@ -16,7 +16,7 @@
 
 # shellcheck source=tests/vm/guest/library.sh
 . /scenario/library.sh
-: "${daemons:=nbdkit-memory static}" "${variant:=swap-device}" "${swap_size:=128}" "${seconds:=5}" "${extra:=60}"
+: "${daemons:=nbdkit-memory static}" "${variant:=swap-device}" "${seconds:=5}" "${extra:=60}"
 # shellcheck source=tests/vm/guest/swap.sh
 . /scenario/swap.sh
 
